@@ -1,0 +1,1 @@
+# What bench/ and demo/ measure with; all of it goes to <build>/bench.
