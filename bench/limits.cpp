@@ -1,0 +1,148 @@
+// The two limits that a call across a process border is held against, measured raw: two processes,
+// two words of shared memory, nothing else.
+//   spin   both sides spin; round trips per batch of 100, for one is shorter than a clock read
+//   futex  both sides block; 2 ms idle before each round trip
+// Prints lines "name min p50 p90 p99" in nanoseconds.
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+struct alignas(128) Word {
+    std::atomic<uint32_t> value;
+};
+
+struct Pair {
+    Word ping; // written by the parent
+    Word pong; // written by the child
+};
+
+constexpr int kBatch = 100;
+
+int64_t now_ns() {
+    timespec t{};
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1'000'000'000LL + t.tv_nsec;
+}
+
+void futex_wait(std::atomic<uint32_t>& word, uint32_t seen) {
+    syscall(SYS_futex, &word, FUTEX_WAIT, seen, nullptr, nullptr, 0);
+}
+
+void futex_wake(std::atomic<uint32_t>& word) {
+    syscall(SYS_futex, &word, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+void spin_until(const std::atomic<uint32_t>& word, uint32_t wanted) {
+    while (word.load(std::memory_order_acquire) != wanted) {
+    }
+}
+
+void block_until(std::atomic<uint32_t>& word, uint32_t wanted) {
+    for (uint32_t seen; (seen = word.load(std::memory_order_acquire)) != wanted;)
+        futex_wait(word, seen);
+}
+
+template <typename Serve> pid_t start_child(Serve serve) {
+    const pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (uint32_t i = 1;; ++i)
+            serve(i);
+    }
+    if (child < 0) {
+        perror("fork");
+        exit(1);
+    }
+    return child;
+}
+
+void end_child(pid_t child) {
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+}
+
+void print(const char* name, std::vector<int64_t>& samples) {
+    std::sort(samples.begin(), samples.end());
+    const auto at = [&](size_t percent) {
+        return static_cast<long long>(samples[std::min(samples.size() - 1,
+                                                       samples.size() * percent / 100)]);
+    };
+    printf("%s %lld %lld %lld %lld\n", name, at(0), at(50), at(90), at(99));
+}
+
+void spin(Pair& pair, int batches) {
+    const pid_t child = start_child([&](uint32_t i) {
+        spin_until(pair.ping.value, i);
+        pair.pong.value.store(i, std::memory_order_release);
+    });
+    std::vector<int64_t> samples;
+    uint32_t i = 0;
+    const auto batch = [&] {
+        const int64_t start = now_ns();
+        for (int k = 0; k < kBatch; ++k) {
+            pair.ping.value.store(++i, std::memory_order_release);
+            spin_until(pair.pong.value, i);
+        }
+        return (now_ns() - start) / kBatch;
+    };
+    for (int b = 0; b < batches / 10; ++b)
+        batch();
+    for (int b = 0; b < batches; ++b)
+        samples.push_back(batch());
+    end_child(child);
+    print("spin", samples);
+}
+
+void futex(Pair& pair, int rounds) {
+    const pid_t child = start_child([&](uint32_t i) {
+        block_until(pair.ping.value, i);
+        pair.pong.value.store(i, std::memory_order_release);
+        futex_wake(pair.pong.value);
+    });
+    std::vector<int64_t> samples;
+    for (uint32_t i = 1; i <= static_cast<uint32_t>(rounds); ++i) {
+        usleep(2000);
+        const int64_t start = now_ns();
+        pair.ping.value.store(i, std::memory_order_release);
+        futex_wake(pair.ping.value);
+        block_until(pair.pong.value, i);
+        samples.push_back(now_ns() - start);
+    }
+    end_child(child);
+    print("futex", samples);
+}
+
+Pair& new_pair() {
+    void* p = mmap(nullptr, sizeof(Pair), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        perror("mmap");
+        exit(1);
+    }
+    return *static_cast<Pair*>(p);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const char* part = argc > 1 ? argv[1] : "all";
+    const int count = argc > 2 ? atoi(argv[2]) : 0;
+    if (strcmp(part, "futex") != 0)
+        spin(new_pair(), count > 0 ? count : 5000);
+    if (strcmp(part, "spin") != 0)
+        futex(new_pair(), count > 0 ? count : 1000);
+}
