@@ -1,0 +1,60 @@
+%%% @private
+%%% Gets the native side ready: its own library is loaded, the keeper runs, the
+%%% observer listens. Works before the application is started, since modules with
+%%% NIFs may be loaded at any time.
+-module(cordon_native).
+
+-export([ensure_started/0, discover/2, files/0]).
+
+-type error() :: cordon_nif:error().
+
+%% @doc Idempotent, and called for each shim: a `nif_host' that has been replaced
+%% or can't be run is found here rather than at the first call.
+-spec ensure_started() -> ok | error().
+ensure_started() ->
+    load_application(),
+    case code:ensure_loaded(cordon_nif) of
+        {module, _} -> start();
+        {error, Reason} -> {error, {nif_host, not_loaded(Reason)}}
+    end.
+
+-spec start() -> ok | error().
+start() ->
+    #{nif_host := NifHost, proxy := Proxy} = files(),
+    case cordon_nif:start(NifHost, Proxy) of
+        ok -> cordon_events:ensure_started();
+        {error, _} = Error -> Error
+    end.
+
+-spec discover(file:filename(), cordon_options:options()) ->
+          {ok, cordon_nif:manifest(), binary()} | error().
+discover(Library, Options) ->
+    cordon_nif:discover(Library, Options).
+
+%% @doc cordon's own native files.
+-spec files() -> #{proxy | shim | nif_host => file:filename()}.
+files() ->
+    Priv = cordon_nif:priv_dir(),
+    #{proxy => filename:join(Priv, "cordon_nif.so"),
+      shim => filename:join(Priv, "cordon_shim.so"),
+      nif_host => filename:join(Priv, "nif_host")}.
+
+%% So that the configuration is there. Early in the boot of a release there is no
+%% application controller yet; then the defaults hold.
+-spec load_application() -> ok.
+load_application() ->
+    case whereis(application_controller) of
+        undefined -> ok;
+        _ -> _ = application:load(cordon), ok
+    end.
+
+-spec not_loaded(atom()) -> string().
+not_loaded(Reason) ->
+    Path = filename:join(cordon_nif:priv_dir(), "cordon_nif.so"),
+    Why = case filelib:is_regular(Path) of
+              true -> "could not be loaded (" ++ atom_to_list(Reason) ++
+                          "; the log of this node has the details)";
+              false -> "does not exist"
+          end,
+    "cordon's own library " ++ Path ++ " " ++ Why ++
+        "; build cordon again with rebar3 compile".

@@ -1,0 +1,74 @@
+%%% @private
+%%% The native side of cordon, as seen from Erlang. Its library,
+%%% `priv/cordon_nif.so', is also what every shim calls into: one copy for the VM.
+-module(cordon_nif).
+
+-export([start/2, discover/2, set_observer/1, output_done/1, hosts/0,
+         stop_host/1, keeper/0, priv_dir/0]).
+
+-export_type([manifest/0, host/0, error/0]).
+
+-on_load(init/0).
+
+-type error() :: {error, {Reason :: atom(), Text :: string()}}.
+-type manifest() ::
+        #{module := atom(), major := integer(), minor := integer(),
+          functions := [{atom(), arity(), normal | dirty_cpu | dirty_io}],
+          load := boolean(), upgrade := boolean(), unload := boolean()}.
+-type host() ::
+        #{host := pos_integer(), os_pid := integer(), generation := pos_integer(),
+          module := atom(), library := string(), state := running | down,
+          calls := non_neg_integer(), age_ms := non_neg_integer()}.
+
+-spec init() -> ok | error().
+init() ->
+    erlang:load_nif(filename:join(priv_dir(), "cordon_nif"), 0).
+
+%% @doc The directory that holds cordon's native files. Found beside `ebin' when
+%% the application is not in a directory of its own name.
+-spec priv_dir() -> file:filename().
+priv_dir() ->
+    Dir = case code:priv_dir(cordon) of
+              {error, bad_name} ->
+                  Ebin = filename:dirname(code:which(?MODULE)),
+                  filename:join(filename:dirname(Ebin), "priv");
+              Found ->
+                  Found
+          end,
+    filename:absname(Dir).
+
+%% @doc Starts the keeper if none runs, and checks that the parts are of one version.
+-spec start(NifHost :: file:filename(), Proxy :: file:filename()) -> ok | error().
+start(_NifHost, _Proxy) ->
+    erlang:nif_error(not_loaded).
+
+%% @doc Opens a library in a fresh host and tells what is in it. The second
+%% element is the content of the shim's sidecar.
+-spec discover(file:filename(), cordon_options:options()) ->
+          {ok, manifest(), Sidecar :: binary()} | error().
+discover(_Library, _Options) ->
+    erlang:nif_error(not_loaded).
+
+%% @doc Makes a process the receiver of `{cordon_event, Event, Info}' messages.
+-spec set_observer(pid()) -> ok.
+set_observer(_Pid) ->
+    erlang:nif_error(not_loaded).
+
+%% @doc Acknowledges a `host_output' event, and so asks for the next.
+-spec output_done(pos_integer()) -> ok.
+output_done(_Host) ->
+    erlang:nif_error(not_loaded).
+
+-spec hosts() -> [host()].
+hosts() ->
+    erlang:nif_error(not_loaded).
+
+%% @doc Kills a host. The next call of its library starts a new one.
+-spec stop_host(pos_integer()) -> ok | {error, not_found}.
+stop_host(_Host) ->
+    erlang:nif_error(not_loaded).
+
+%% @doc The keeper's process id in the operating system.
+-spec keeper() -> pos_integer() | undefined.
+keeper() ->
+    erlang:nif_error(not_loaded).

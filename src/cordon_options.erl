@@ -1,0 +1,95 @@
+%%% @doc The options of an isolated library: the one table of their names, types
+%%% and defaults.
+%%%
+%%% <table border="1">
+%%% <tr><td>option</td><td>meaning</td><td>default</td></tr>
+%%% <tr><td>`call_timeout'</td><td>ms that a call may take, or `infinity'; past it
+%%%     the host is killed</td><td>`infinity'</td></tr>
+%%% <tr><td>`load_timeout'</td><td>ms for starting a host and for `load'</td>
+%%%     <td>30000</td></tr>
+%%% <tr><td>`upgrade_timeout'</td><td>ms for `upgrade' (all schedulers stand still
+%%%     while it runs)</td><td>5000</td></tr>
+%%% <tr><td>`stack_size'</td><td>bytes of stack of each host thread</td>
+%%%     <td>8 MiB</td></tr>
+%%% <tr><td>`pool_size'</td><td>bytes of address space of the host's shared memory;
+%%%     what is not touched costs nothing</td><td>64 GiB</td></tr>
+%%% <tr><td>`atom_limit'</td><td>new atoms that the library may make in the VM</td>
+%%%     <td>100000</td></tr>
+%%% </table>
+-module(cordon_options).
+
+-export([normalise/1, defaults/0]).
+
+-export_type([options/0]).
+
+-type options() :: #{call_timeout := pos_integer() | infinity,
+                     load_timeout := pos_integer(),
+                     upgrade_timeout := pos_integer(),
+                     stack_size := pos_integer(),
+                     pool_size := pos_integer(),
+                     atom_limit := non_neg_integer()}.
+
+-define(KIB, 1024).
+-define(MIB, (1024 * ?KIB)).
+-define(GIB, (1024 * ?MIB)).
+-define(MAX_MS, 16#7fffffff).
+
+%% {Key, Default, Expected, Valid}
+-define(TABLE,
+        [{call_timeout, infinity,
+          "a number of milliseconds from 1 to 2147483647, or infinity",
+          fun(V) -> V =:= infinity orelse in(V, 1, ?MAX_MS) end},
+         {load_timeout, 30000,
+          "a number of milliseconds from 1 to 2147483647",
+          fun(V) -> in(V, 1, ?MAX_MS) end},
+         {upgrade_timeout, 5000,
+          "a number of milliseconds from 1 to 2147483647",
+          fun(V) -> in(V, 1, ?MAX_MS) end},
+         {stack_size, 8 * ?MIB,
+          "a number of bytes from 65536 (64 KiB) to 68719476736 (64 GiB)",
+          fun(V) -> in(V, 64 * ?KIB, 64 * ?GIB) end},
+         {pool_size, 64 * ?GIB,
+          "a number of bytes from 67108864 (64 MiB) to 17592186044416 (16 TiB)",
+          fun(V) -> in(V, 64 * ?MIB, 16 * 1024 * ?GIB) end},
+         {atom_limit, 100000,
+          "a number of atoms from 0 to 1000000000",
+          fun(V) -> in(V, 0, 1000000000) end}]).
+
+%% @doc All options, with defaults for those not given; or a text for each that
+%% is wrong.
+-spec normalise(term()) -> {ok, options()} | {error, [string()]}.
+normalise(Given) when is_map(Given) ->
+    Errors = [Text || {Key, Value} <- lists:sort(maps:to_list(Given)),
+                      Text <- errors(Key, Value)],
+    case Errors of
+        [] -> {ok, maps:merge(defaults(), Given)};
+        _ -> {error, Errors}
+    end;
+normalise(Given) ->
+    {error, [text("the options are ~0tp, expected a map such as "
+                  "#{call_timeout => 5000}", [Given])]}.
+
+-spec defaults() -> options().
+defaults() ->
+    maps:from_list([{Key, Default} || {Key, Default, _, _} <- ?TABLE]).
+
+-spec errors(term(), term()) -> [string()].
+errors(Key, Value) ->
+    case lists:keyfind(Key, 1, ?TABLE) of
+        false ->
+            Known = lists:join(", ", [atom_to_list(K) || {K, _, _, _} <- ?TABLE]),
+            [text("unknown option ~0tp (value ~0tp), expected one of ~ts",
+                  [Key, Value, Known])];
+        {_, _, Expected, Valid} ->
+            [text("option ~0tp is ~0tp, expected ~ts", [Key, Value, Expected])
+             || not Valid(Value)]
+    end.
+
+-spec in(term(), integer(), integer()) -> boolean().
+in(Value, Low, High) ->
+    is_integer(Value) andalso Value >= Low andalso Value =< High.
+
+%% Values are printed up to a length at which a message stays readable.
+-spec text(string(), [term()]) -> string().
+text(Format, Args) ->
+    lists:flatten(io_lib:format(Format, Args, [{chars_limit, 600}])).

@@ -1,0 +1,221 @@
+%%% @private
+%%% Makes shims: for each library a copy of `cordon_shim.so' and beside it the
+%%% sidecar, which tells that copy what it stands for.
+%%%
+%%% A copy and never a link: the dynamic linker takes two names of one file for
+%%% one library, and a shim finds its sidecar by its own file's name.
+-module(cordon_shim).
+
+-export([make/2, check/2, copy/2, refusal/2]).
+
+-export_type([shim/0]).
+
+%% Path of the shim, without ".so".
+-type shim() :: file:filename().
+-type error() :: {error, {Reason :: atom(), Text :: string()}}.
+
+%% @doc Makes the shim of a library, or finds the one that was made before. The
+%% library's path is what `erlang:load_nif/2' takes.
+-spec make(term(), term()) -> {ok, shim()} | error().
+make(Path, Options) ->
+    with_checked(Path, Options, fun in_cache/2).
+
+%% @doc Opens the library in a host, as {@link make/2} does for a new one.
+-spec check(term(), term()) -> {ok, cordon_nif:manifest()} | error().
+check(Path, Options) ->
+    with_checked(Path, Options,
+                 fun(Library, Normal) ->
+                         case cordon_native:discover(Library, Normal) of
+                             {ok, Manifest, _Sidecar} -> {ok, Manifest};
+                             {error, _} = Error -> Error
+                         end
+                 end).
+
+%% All that can be wrong with the arguments is told at once.
+-spec with_checked(term(), term(), fun((file:filename(), cordon_options:options()) ->
+                                              {ok, T} | error())) -> {ok, T} | error().
+with_checked(Path, Options, Continue) ->
+    case {library(Path), cordon_options:normalise(Options)} of
+        {{ok, Library}, {ok, Normal}} ->
+            case cordon_native:ensure_started() of
+                ok -> Continue(Library, Normal);
+                {error, _} = Error -> Error
+            end;
+        {{error, Text}, {error, Texts}} ->
+            {error, {options, join(Texts ++ [Text])}};
+        {{ok, _}, {error, Texts}} ->
+            {error, {options, join(Texts)}};
+        {{error, Text}, {ok, _}} ->
+            {error, {load_failed, Text}}
+    end.
+
+%% @doc The library's file for a path as in `erlang:load_nif/2'. Made absolute at
+%% once: the working directory may be another when the host opens it.
+-spec library(term()) -> {ok, file:filename()} | {error, string()}.
+library(Path) ->
+    try to_string(filename:absname(filename:flatten(Path))) of
+        Name when Path =/= [], Path =/= <<>> -> existing(Name, Name ++ ".so");
+        _ -> {error, "the library's path is empty"}
+    catch
+        error:_ ->
+            {error, text("the library's path is ~0tp, expected a string as "
+                         "for erlang:load_nif/2", [Path])}
+    end.
+
+-spec existing(file:filename(), file:filename()) -> {ok, file:filename()} | {error, string()}.
+existing(Name, Library) ->
+    case {filelib:is_regular(Library), filelib:is_dir(Library)} of
+        {true, _} ->
+            {ok, Library};
+        {false, true} ->
+            {error, text("~ts is a directory, expected a NIF library", [Library])};
+        {false, false} ->
+            Hint = case filelib:is_regular(Name) of
+                       true -> "leave out the \".so\" of the path, as for "
+                                   "erlang:load_nif/2";
+                       false -> "check the path, and that the library was built"
+                   end,
+            {error, text("no such file: ~ts; expected a NIF library there. ~ts",
+                         [Library, sentence(Hint)])}
+    end.
+
+-spec in_cache(file:filename(), cordon_options:options()) -> {ok, shim()} | error().
+in_cache(Library, Options) ->
+    case cordon_cache:dir() of
+        {ok, Cache} ->
+            case read_all(Library) of
+                {ok, Template, Contents} ->
+                    Hash = cordon_cache:hash({Library, Options, cordon_nif:priv_dir(),
+                                              Contents}),
+                    Entry = filename:join([Cache, "shims", Hash]),
+                    Shim = filename:join(Entry, filename:basename(Library, ".so")),
+                    ensure(Shim, Library, Options, Template);
+                {error, Reason} ->
+                    unwritten(Reason)
+            end;
+        {error, Text} ->
+            {error, {cache_dir, Text}}
+    end.
+
+%% What a shim depends on: the library and cordon's own files. Anything newer
+%% gives another hash.
+-spec read_all(file:filename()) -> {ok, Template :: binary(), [binary()]} |
+          {error, {file:filename(), file:posix()}}.
+read_all(Library) ->
+    #{shim := Shim, proxy := Proxy, nif_host := NifHost} = cordon_native:files(),
+    read_all([Shim, Library, Proxy, NifHost], []).
+
+read_all([], Read) ->
+    [Template | _] = Contents = lists:reverse(Read),
+    {ok, Template, [erlang:md5(Content) || Content <- Contents]};
+read_all([Path | Paths], Read) ->
+    case file:read_file(Path) of
+        {ok, Content} -> read_all(Paths, [Content | Read]);
+        {error, Reason} -> {error, {Path, Reason}}
+    end.
+
+%% A shim that is there but isn't whole (a full disk, a hand) is made again.
+-spec ensure(shim(), file:filename(), cordon_options:options(), binary()) ->
+          {ok, shim()} | error().
+ensure(Shim, Library, Options, Template) ->
+    case {file:read_file(Shim ++ ".so"), file:read_file_info(Shim ++ ".cordon")} of
+        {{ok, Template}, {ok, _}} ->
+            {ok, Shim};
+        _ ->
+            case cordon_native:discover(Library, Options) of
+                {ok, _Manifest, Sidecar} -> write(Shim, Template, Sidecar);
+                {error, _} = Error -> Error
+            end
+    end.
+
+%% The shim itself comes last: where it is, its sidecar is too.
+-spec write(shim(), binary(), binary()) -> {ok, shim()} | error().
+write(Shim, Template, Sidecar) ->
+    case write_files([{Shim ++ ".cordon", Sidecar}, {Shim ++ ".so", Template}]) of
+        ok -> {ok, Shim};
+        {error, Reason} -> unwritten(Reason)
+    end.
+
+-spec write_files([{file:filename(), binary()}]) ->
+          ok | {error, {file:filename(), file:posix()}}.
+write_files([]) ->
+    ok;
+write_files([{Path, Data} | Files]) ->
+    case filelib:ensure_dir(Path) of
+        ok ->
+            case cordon_cache:write_file(Path, Data) of
+                ok -> write_files(Files);
+                {error, _} = Error -> Error
+            end;
+        {error, Reason} ->
+            {error, {Path, Reason}}
+    end.
+
+%% @doc Puts a copy of a shim at another path (both without ".so").
+-spec copy(shim(), shim()) -> ok | {error, {file:filename(), file:posix()}}.
+copy(Shim, To) ->
+    case {file:read_file(Shim ++ ".so"), file:read_file(Shim ++ ".cordon")} of
+        {{ok, Template}, {ok, Sidecar}} ->
+            write_files([{To ++ ".cordon", Sidecar}, {To ++ ".so", Template}]);
+        {{error, Reason}, _} -> {error, {Shim ++ ".so", Reason}};
+        {_, {error, Reason}} -> {error, {Shim ++ ".cordon", Reason}}
+    end.
+
+%% @doc A path for which `erlang:load_nif/2' fails with this text. So a module's
+%% `-on_load' sees the error that it knows, `{error, {load_failed, Text}}'.
+-spec refusal(term(), string()) -> string().
+refusal(Path, Text) ->
+    Name = try filename:basename(to_string(filename:flatten(Path)))
+           catch error:_ -> "the library"
+           end,
+    Message = printable("cordon: " ++ sentence_end(Text) ++ " No shim was made for: " ++ Name),
+    %% A '/' makes it a path; without one dlopen would search the system's libraries.
+    Slashed = case lists:member($/, Message) of
+                  true -> Message;
+                  false -> "./" ++ Message
+              end,
+    case file:read_link_info(Slashed ++ ".so") of
+        {error, _} -> Slashed;
+        {ok, _} -> "/dev/null/" ++ Slashed
+    end.
+
+%% load_nif/2 takes what can be a file's name, dlopen's error shows it on one line.
+-spec printable(string()) -> string().
+printable(Text) ->
+    Max = case file:native_name_encoding() of
+              utf8 -> 16#10ffff;
+              latin1 -> 255
+          end,
+    [if C =:= $\n -> $\s; C < $\s; C > Max -> $?; true -> C end || C <- Text].
+
+-spec to_string(file:filename_all()) -> string().
+to_string(Name) when is_binary(Name) ->
+    List = unicode:characters_to_list(Name, file:native_name_encoding()),
+    true = is_list(List),
+    List;
+to_string(Name) ->
+    true = io_lib:char_list(Name),
+    Name.
+
+-spec unwritten({file:filename(), file:posix()}) -> error().
+unwritten({Path, Reason}) ->
+    {error, {file, text("~ts: ~ts", [Path, file:format_error(Reason)])}}.
+
+-spec join([string()]) -> string().
+join(Texts) ->
+    lists:append(lists:join("; ", Texts)).
+
+-spec sentence(string()) -> string().
+sentence([First | Rest]) ->
+    [string:to_upper(First) | Rest].
+
+-spec sentence_end(string()) -> string().
+sentence_end(Text) ->
+    case lists:suffix(".", Text) of
+        true -> Text;
+        false -> Text ++ "."
+    end.
+
+-spec text(string(), [term()]) -> string().
+text(Format, Args) ->
+    lists:flatten(io_lib:format(Format, Args, [{chars_limit, 2000}])).
