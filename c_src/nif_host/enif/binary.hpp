@@ -1,0 +1,37 @@
+// Binaries whose bytes outlive one environment: a counted block in the host's heap.
+//
+// The owner word of a BinaryRef is one of: 0 (the bytes lie in the BEAM segment), the address of a
+// BinaryBlock, or the word of the Binary in the same environment that the bytes belong to, with
+// kBaseOwner set.
+#pragma once
+
+#include "nif_host/enif/env.hpp"
+
+#include <atomic>
+#include <cstddef>
+
+namespace cordon::host {
+
+struct alignas(16) BinaryBlock {
+    std::atomic<std::size_t> references;
+    std::size_t capacity;
+    unsigned char* bytes() { return reinterpret_cast<unsigned char*>(this + 1); }
+};
+static_assert(sizeof(BinaryBlock) == 16);
+
+inline constexpr Word kBaseOwner = 1;
+inline constexpr std::size_t kInlineBinaryBytes = 512; // larger ones get a block of their own
+
+BinaryBlock* binary_block_create(std::size_t bytes); // with one reference
+inline void binary_block_keep(BinaryBlock* block) {
+    block->references.fetch_add(1, std::memory_order_relaxed);
+}
+void binary_block_release(BinaryBlock* block);
+
+// Terms.
+Word make_inline_binary(ErlNifEnv* env, const void* data, std::size_t size); // data may be nullptr
+Word make_copied_binary(ErlNifEnv* env, const void* data, std::size_t size);
+// Takes over one reference to the block.
+Word make_block_binary(ErlNifEnv* env, BinaryBlock* block, const void* data, std::size_t size);
+
+} // namespace cordon::host

@@ -1,0 +1,54 @@
+// Resource types and resources. A resource lives in the host; what the VM has is a proxy with the
+// handle. References are counted: the library's own, one for each environment that has a term of
+// it, one for the VM's proxy. The last one to go runs the destructor, on the callback thread.
+#pragma once
+
+#include "nif_host/enif/env.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+struct enif_resource_type_t {
+    std::string module;
+    std::string name;
+    ErlNifResourceTypeInit callbacks; // members that the library didn't give are nullptr
+    cordon::host::Instance* owner;
+};
+
+namespace cordon::host {
+
+// --- for the worker and the callback thread ----------------------------------------------------
+
+// enif_open_resource_type only acts when load or upgrade succeeds.
+void types_commit(ErlNifEnv* load_env);
+void types_rollback(ErlNifEnv* load_env);
+void types_forget_instance(Instance* instance); // at unload
+
+void resource_acquire(std::uint64_t handle); // the VM has a proxy of it now
+bool resource_release(
+    std::uint64_t handle); // the VM dropped it; true: the caller has to destroy it
+void resource_destroy(std::uint64_t handle); // runs the destructor, frees
+// Has resource_destroy called on the callback thread. Defined there.
+void defer_destroy(std::uint64_t handle);
+
+// --- for the enif_* functions -----------------------------------------------------------------
+
+struct alignas(16) Resource {
+    std::atomic<std::size_t> references;
+    ErlNifResourceType* type;
+    std::size_t size;
+    std::uint64_t magic; // kResourceMagic while it lives
+    void* data() { return this + 1; }
+    static Resource* of(void* data) { return static_cast<Resource*>(data) - 1; }
+    static Resource* of_handle(std::uint64_t handle) { return reinterpret_cast<Resource*>(handle); }
+    std::uint64_t handle() const { return reinterpret_cast<std::uint64_t>(this); }
+};
+
+inline constexpr std::uint64_t kResourceMagic = 0xC07D'0E5D'0B1E'C7ED;
+
+inline void resource_keep(Resource* resource) {
+    resource->references.fetch_add(1, std::memory_order_relaxed);
+}
+void resource_drop(Resource* resource); // one of the host's own references
+
+} // namespace cordon::host

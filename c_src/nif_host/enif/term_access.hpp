@@ -1,0 +1,74 @@
+// Reading terms in place. No check: the words come from this process or from the BEAM.
+#pragma once
+
+#include "shared_heap/term.hpp"
+
+#include <bit>
+#include <cstdint>
+#include <string_view>
+
+namespace cordon::host {
+
+using term::Kind;
+using term::Word;
+
+inline Word* object(Word boxed) {
+    return reinterpret_cast<Word*>(boxed);
+} // the tag is 0
+inline Word* cons_cell(Word cons) {
+    return reinterpret_cast<Word*>(cons - term::kConsTag);
+}
+inline Word boxed_word(const Word* address) {
+    return reinterpret_cast<Word>(address);
+}
+inline Word cons_word(const Word* address) {
+    return reinterpret_cast<Word>(address) | term::kConsTag;
+}
+static_assert(term::kBoxedTag == 0);
+
+inline bool is_kind(Word w, Kind kind) {
+    return term::is_boxed(w) && term::header_kind(*object(w)) == kind;
+}
+inline Kind kind_of(Word boxed) {
+    return term::header_kind(*object(boxed));
+}
+inline std::uint64_t size_of(Word boxed) {
+    return term::header_size(*object(boxed));
+}
+
+inline bool is_external(Word w, term::ExternalType type) {
+    return is_kind(w, Kind::External) && object(w)[1] == static_cast<Word>(type);
+}
+inline bool is_whole_binary(Word w) {
+    if (!term::is_boxed(w))
+        return false;
+    const Kind kind = kind_of(w);
+    return kind == Kind::Binary || kind == Kind::BinaryRef;
+}
+
+struct Bytes {
+    unsigned char* data;
+    std::size_t size;
+};
+// Of a Binary or BinaryRef.
+inline Bytes binary_bytes(Word boxed) {
+    Word* words = object(boxed);
+    const std::size_t size = term::header_size(words[0]);
+    if (term::header_kind(words[0]) == Kind::Binary)
+        return {reinterpret_cast<unsigned char*>(words + 1), size};
+    return {reinterpret_cast<unsigned char*>(words[1]), size};
+}
+// External term format of an External, without a leading version byte.
+inline std::string_view external_bytes(Word boxed) {
+    const Word* words = object(boxed);
+    std::string_view bytes(reinterpret_cast<const char*>(words + 2), term::header_size(words[0]));
+    if (!bytes.empty() && bytes.front() == '\x83')
+        bytes.remove_prefix(1);
+    return bytes;
+}
+
+inline double float_value(Word boxed) {
+    return std::bit_cast<double>(object(boxed)[1]);
+}
+
+} // namespace cordon::host
