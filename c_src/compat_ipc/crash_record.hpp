@@ -1,0 +1,43 @@
+// What a dying host says of its own end, in its own segment: written by its crash handler (async
+// signal safe), read once and checked by the BEAM. Publication is `state`, stored with release
+// after the rest; the BEAM loads it with acquire.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace cordon::ipc {
+
+enum class HostState : std::uint32_t {
+    Starting = 0,
+    Running = 1,
+    Dying = 2, // `end` is valid, frames may still be on their way
+    Dead = 3,  // record complete
+};
+
+enum class EndKind : std::uint32_t {
+    None = 0,
+    Signal = 1,      // code = signal number
+    Exit = 2,        // code = exit status; exit() or return from main
+    Quota = 3,       // code = QuotaKind
+    Unsupported = 4, // an enif_* that cordon does not have was called outside of a call
+};
+
+enum class QuotaKind : std::uint32_t { Memory = 1, Atoms = 2 };
+
+inline constexpr std::size_t kMaxFrames = 32;
+
+struct CrashRecord {
+    std::atomic<HostState> state;
+    EndKind end;
+    std::uint32_t code;
+    std::uint32_t slot; // that the dying thread served, ~0 if none
+    std::uint64_t fault_address;
+    std::uint64_t instruction;
+    std::uint32_t frame_count;
+    std::uint32_t padding;
+    std::array<std::uint64_t, kMaxFrames> frames; // return addresses in the host
+};
+
+} // namespace cordon::ipc

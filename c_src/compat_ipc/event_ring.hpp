@@ -1,0 +1,36 @@
+// Ring of events from the BEAM to one host, about resources: the VM has a new proxy of a host
+// resource (acquire) or has dropped one (release). Written by the BEAM only; what the host has
+// consumed it says in its own segment.
+//
+// Order: `tail` is stored with release after the entry; the host loads it with acquire. The host
+// stores its `head` with release after it has read the entries; the BEAM's acquire load of it tells
+// which entries it may overwrite. The BEAM checks that head <= tail and tail - head <= capacity: a
+// host that lies gets no events or loses some, its own.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+namespace cordon::ipc {
+
+enum class EventKind : std::uint64_t {
+    Acquire = 1, // handle
+    Release = 2, // handle
+};
+
+struct Event {
+    EventKind kind;
+    std::uint64_t handle;
+};
+
+inline constexpr std::uint64_t kEventCapacity = 32768;
+
+struct EventRing {
+    alignas(64) std::atomic<std::uint64_t> tail; // entries ever written
+    std::uint64_t padding[7];
+    std::array<Event, kEventCapacity> entries;
+};
+static_assert(sizeof(EventRing) == 64 + kEventCapacity * sizeof(Event));
+
+} // namespace cordon::ipc
