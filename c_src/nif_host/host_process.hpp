@@ -1,0 +1,13 @@
+// The life of a host process after the fork: map, report ready, serve the control socket.
+#pragma once
+
+#include "shared_heap/memory_segment.hpp"
+
+#include <vector>
+
+namespace cordon::host {
+
+// `fds` as ipc::SpawnFd says. Ends the process.
+[[noreturn]] void run_host(std::vector<Fd>& fds);
+
+} // namespace cordon::host

@@ -1,0 +1,128 @@
+#include "nif_host/loader.hpp"
+
+#include <cstring>
+#include <dlfcn.h>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+
+namespace cordon::host {
+namespace {
+
+// Before API 2.7 a function record had no flags.
+struct OldFunction {
+    const char* name;
+    unsigned arity;
+    ERL_NIF_TERM (*fptr)(ErlNifEnv*, int, const ERL_NIF_TERM[]);
+};
+static_assert(sizeof(OldFunction) == 24 && sizeof(ErlNifFunc) == 32);
+
+Library the_library;
+std::shared_mutex instances_lock;
+std::map<std::uint32_t, std::unique_ptr<Instance>> instances;
+
+bool at_least(const ErlNifEntry& entry, int minor) {
+    return entry.major > 2 || (entry.major == 2 && entry.minor >= minor);
+}
+
+std::vector<ErlNifFunc> read_functions(const ErlNifEntry& entry) {
+    std::vector<ErlNifFunc> functions;
+    for (int i = 0; i < entry.num_of_funcs; ++i) {
+        if (at_least(entry, 7)) {
+            functions.push_back(entry.funcs[i]);
+        } else {
+            const OldFunction& old = reinterpret_cast<const OldFunction*>(entry.funcs)[i];
+            functions.push_back({old.name, old.arity, old.fptr, 0});
+        }
+    }
+    return functions;
+}
+
+std::string text(const char* string) {
+    return string == nullptr ? "" : string;
+}
+
+ipc::Opened failure(ipc::OpenError error, std::string message) {
+    ipc::Opened opened;
+    opened.error = static_cast<std::uint32_t>(error);
+    opened.text = std::move(message);
+    return opened;
+}
+
+ipc::Opened describe(const ErlNifEntry& entry) {
+    ipc::Opened opened;
+    opened.major = entry.major;
+    opened.minor = entry.minor;
+    opened.module = text(entry.name);
+    if (entry.major != 2) // no layout of it is known; the VM refuses it by the version alone
+        return opened;
+    opened.has_load = entry.load != nullptr;
+    opened.has_reload = entry.reload != nullptr;
+    opened.has_upgrade = entry.upgrade != nullptr;
+    opened.has_unload = entry.unload != nullptr;
+    if (at_least(entry, 1))
+        opened.vm_variant = text(entry.vm_variant);
+    if (at_least(entry, 7))
+        opened.options = entry.options;
+    if (at_least(entry, 14))
+        opened.min_erts = text(entry.min_erts);
+    for (const ErlNifFunc& function : read_functions(entry))
+        opened.functions.push_back({text(function.name), function.arity, function.flags});
+    return opened;
+}
+
+} // namespace
+
+ipc::Opened open_library(const std::string& path) {
+    using ipc::OpenError;
+    void* handle = dlopen(path.c_str(), RTLD_NOW);
+    if (handle == nullptr)
+        return failure(OpenError::NotLoadable, text(dlerror()));
+    void* init = dlsym(handle, "nif_init");
+    if (init == nullptr)
+        init = dlsym(handle, "_nif_init");
+    if (init == nullptr)
+        return failure(OpenError::NoInit, text(dlerror()));
+    the_library.path = path;
+    the_library.handle = handle;
+    the_library.init = reinterpret_cast<ErlNifEntry* (*)()>(init);
+    const ErlNifEntry* entry = the_library.init();
+    if (entry == nullptr)
+        return failure(OpenError::InitFailed, "nif_init returned NULL");
+    return describe(*entry);
+}
+
+Instance* create_instance(std::uint32_t id) {
+    const ErlNifEntry* entry = the_library.init == nullptr ? nullptr : the_library.init();
+    if (entry == nullptr)
+        return nullptr;
+    auto instance = std::make_unique<Instance>();
+    instance->id = id;
+    instance->library = &the_library;
+    instance->entry = entry;
+    instance->functions = read_functions(*entry);
+    const std::unique_lock guard(instances_lock);
+    return (instances[id] = std::move(instance)).get();
+}
+
+Instance* find_instance(std::uint32_t id) {
+    const std::shared_lock guard(instances_lock);
+    const auto found = instances.find(id);
+    return found == instances.end() ? nullptr : found->second.get();
+}
+
+void destroy_instance(Instance* instance) {
+    bool last;
+    {
+        const std::unique_lock guard(instances_lock);
+        instances.erase(instance->id);
+        last = instances.empty();
+    }
+    if (last && the_library.handle != nullptr) {
+        dlclose(the_library.handle);
+        the_library = Library{};
+    }
+}
+
+} // namespace cordon::host

@@ -1,0 +1,22 @@
+// How a host thread waits for the next request of its slot: it spins for a bounded, adaptive time
+// while the BEAM grants that, then parks on the request's sequence word.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace cordon::host {
+
+class RequestWait {
+  public:
+    explicit RequestWait(std::uint32_t slot) : slot_(slot) {}
+
+    // Returns the sequence number of the next request, different from `last`.
+    std::uint32_t next(std::uint32_t last);
+
+  private:
+    std::uint32_t slot_;
+    std::chrono::nanoseconds spin_limit_{20'000};
+};
+
+} // namespace cordon::host

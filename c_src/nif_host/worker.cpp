@@ -1,0 +1,264 @@
+#include "nif_host/worker.hpp"
+
+#include "compat_ipc/futex.hpp"
+#include "nif_host/callback_thread.hpp"
+#include "nif_host/chunk_windows.hpp"
+#include "nif_host/crash_handler.hpp"
+#include "nif_host/enif/env.hpp"
+#include "nif_host/enif/resource.hpp"
+#include "nif_host/host_context.hpp"
+#include "nif_host/loader.hpp"
+#include "nif_host/request_wait.hpp"
+#include "nif_host/upcall_client.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <pthread.h>
+#include <unistd.h>
+
+namespace cordon::host {
+namespace {
+
+using ipc::RequestKind;
+using ipc::ResponseStatus;
+
+class Worker {
+  public:
+    explicit Worker(std::uint32_t slot)
+        : slot_(slot), request_(context().request(slot)), response_(context().response(slot)),
+          wait_(slot), env_(env_create(EnvKind::Call, nullptr)),
+          load_env_(env_create(EnvKind::Load, nullptr)) {}
+
+    [[noreturn]] void run();
+    std::uint32_t slot() const { return slot_; }
+    void exchange();
+    [[noreturn]] void answer_unsupported(const char* function);
+
+  private:
+    void serve_call();
+    void serve_load(bool upgrade);
+    void serve_unload();
+    void continue_chain();
+    void run_step(Word result);
+    void begin(ErlNifEnv* env, Instance* instance);
+    void respond(ResponseStatus status, Word term);
+    void clean_up();
+
+    const std::uint32_t slot_;
+    const ipc::RequestHalf& request_;
+    ipc::ResponseHalf& response_;
+    RequestWait wait_;
+    ErlNifEnv* env_;      // of calls
+    ErlNifEnv* load_env_; // of load, upgrade, unload
+    std::uint32_t seq_ = 0;
+    Scheduled scheduled_{};
+    bool dirty_ = false; // the environments hold something since the last clean-up
+};
+
+thread_local Worker* this_worker = nullptr;
+
+const Word* arguments(const ipc::RequestHalf& request) {
+    return request.argc <= ipc::kInlineArguments
+               ? request.args.data()
+               : reinterpret_cast<const Word*>(request.args_address);
+}
+
+Word result_code(int code) {
+    return term::make_small(code);
+}
+
+void Worker::run() {
+    this_worker = this;
+    for (;;) {
+        seq_ = wait_.next(seq_);
+        if (dirty_)
+            clean_up(); // a Call that follows implies Done
+        switch (request_.kind) {
+        case RequestKind::Call:
+            serve_call();
+            break;
+        case RequestKind::Load:
+            serve_load(false);
+            break;
+        case RequestKind::Upgrade:
+            serve_load(true);
+            break;
+        case RequestKind::Unload:
+            serve_unload();
+            break;
+        case RequestKind::Continue:
+            continue_chain();
+            break;
+        case RequestKind::Abandon:
+            clean_up();
+            break;
+        case RequestKind::None:
+        case RequestKind::Answer:
+        case RequestKind::Done:
+            break;
+        }
+    }
+}
+
+void Worker::begin(ErlNifEnv* env, Instance* instance) {
+    await_chunks(request_.chunks);
+    await_destructors(request_.event_mark);
+    env_set_call(env, instance, request_.caller, request_.thread_type);
+}
+
+void Worker::serve_call() {
+    Instance* instance = find_instance(request_.instance);
+    if (instance == nullptr || request_.function >= instance->functions.size())
+        end_host(ipc::EndKind::Exit, 1); // the BEAM side never asks for that
+    response_.function = request_.function;
+    begin(env_, instance);
+    run_step(instance->functions[request_.function].fptr(env_, request_.argc, arguments(request_)));
+}
+
+void Worker::continue_chain() {
+    env_set_call(env_, find_instance(request_.instance), request_.caller, request_.thread_type);
+    run_step(scheduled_.function(env_, scheduled_.argc, scheduled_.argv));
+}
+
+// Looks at what a function of the library has returned; runs the next steps of its chain here as
+// long as nobody has to be told.
+void Worker::run_step(Word result) {
+    while (env_take_scheduled(env_, &scheduled_)) {
+        if (scheduled_.flags != 0 || env_timeslice_used(env_)) {
+            respond(ResponseStatus::Reschedule, term::make_small(scheduled_.flags));
+            dirty_ = false; // the environment lives on until the chain's next step
+            return;
+        }
+        result = scheduled_.function(env_, scheduled_.argc, scheduled_.argv);
+    }
+    if (const Word reason = env_exception(env_); reason != 0)
+        respond(ResponseStatus::Raise, reason);
+    else
+        respond(ResponseStatus::Ok, result);
+}
+
+void Worker::serve_load(bool upgrade) {
+    Instance* instance = create_instance(request_.instance);
+    if (instance == nullptr)
+        end_host(ipc::EndKind::Exit, 1);
+    begin(load_env_, instance);
+    const Word info = arguments(request_)[0];
+    const ErlNifEntry& entry = *instance->entry;
+    int code = 0;
+    if (upgrade) {
+        Instance* old = find_instance(request_.old_instance);
+        void* no_private_data = nullptr;
+        if (entry.upgrade != nullptr)
+            code = entry.upgrade(load_env_, &instance->priv_data,
+                                 old != nullptr ? &old->priv_data : &no_private_data, info);
+    } else if (entry.load != nullptr) {
+        code = entry.load(load_env_, &instance->priv_data, info);
+    }
+    if (code == 0) {
+        types_commit(load_env_);
+    } else {
+        types_rollback(load_env_);
+        destroy_instance(instance);
+    }
+    respond(ResponseStatus::Ok, result_code(code));
+    clean_up();
+}
+
+void Worker::serve_unload() {
+    Instance* instance = find_instance(request_.instance);
+    if (instance != nullptr) {
+        begin(load_env_, instance);
+        if (instance->entry->unload != nullptr)
+            instance->entry->unload(load_env_, instance->priv_data);
+        types_forget_instance(instance);
+        destroy_instance(instance);
+    }
+    respond(ResponseStatus::Ok, result_code(0));
+    clean_up();
+}
+
+void Worker::respond(ResponseStatus status, Word term) {
+    const bool keeps = !term::is_immediate(term) && status != ResponseStatus::Reschedule;
+    response_.status = status;
+    response_.term = term;
+    response_.needs_done = keeps ? 1 : 0;
+    // Partner: the BEAM's acquire load while it waits for the call.
+    response_.seq.store(seq_, std::memory_order_release);
+    ipc::wake_if_waiting(response_.seq, request_.waiting);
+    dirty_ = true;
+    if (!keeps && status != ResponseStatus::Reschedule)
+        clean_up();
+}
+
+// The VM has imported the result (or will never): what it took of our resources is in the event
+// ring by now, so the environment's references may go.
+void Worker::clean_up() {
+    if (!env_is_clean(env_) || !env_is_clean(load_env_)) {
+        consume_events();
+        env_reset(env_);
+        env_reset(load_env_);
+    }
+    dirty_ = false;
+}
+
+void Worker::exchange() {
+    response_.seq.store(seq_, std::memory_order_release);
+    ipc::wake_if_waiting(response_.seq, request_.waiting);
+    seq_ = wait_.next(seq_);
+    await_chunks(request_.chunks);
+}
+
+void Worker::answer_unsupported(const char* function) {
+    const UpcallText text(function);
+    response_.term = upcall(ipc::Upcall::MakeAtom, {text.address(), text.bytes()});
+    response_.status = ResponseStatus::Unsupported;
+    response_.needs_done = 0;
+    exchange(); // the BEAM takes the answer, then kills this host; nothing comes back
+    end_host(ipc::EndKind::Unsupported, 0);
+}
+
+void* run_worker(void* slot) {
+    install_alternate_stack();
+    Worker(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(slot))).run();
+}
+
+std::array<bool, ipc::kCallSlots> started{}; // control thread only
+
+} // namespace
+
+void start_worker(std::uint32_t slot) {
+    if (slot >= ipc::kCallSlots || started[slot])
+        return;
+    started[slot] = true;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, context().stack_bytes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_t thread;
+    const int error = pthread_create(&thread, &attributes, run_worker,
+                                     reinterpret_cast<void*>(std::uintptr_t{slot}));
+    pthread_attr_destroy(&attributes);
+    if (error != 0) {
+        std::fprintf(stderr, "nif_host: cannot create a thread for a call (error %d)\n", error);
+        end_host(ipc::EndKind::Exit, 1);
+    }
+}
+
+void exchange_on_current_slot() {
+    this_worker->exchange();
+}
+
+int current_slot() {
+    return this_worker == nullptr ? -1 : static_cast<int>(this_worker->slot());
+}
+
+void end_unsupported(const char* function) {
+    std::fprintf(stderr, "cordon: the library called %s, which cordon does not have yet\n",
+                 function);
+    if (this_worker != nullptr)
+        this_worker->answer_unsupported(function);
+    end_host(ipc::EndKind::Unsupported, 0);
+}
+
+} // namespace cordon::host
