@@ -22,7 +22,9 @@
 
 -spec init() -> ok | error().
 init() ->
-    erlang:load_nif(filename:join(priv_dir(), "cordon_nif"), 0).
+    Info = #{dirty_io_schedulers => erlang:system_info(dirty_io_schedulers),
+             port => hd(erlang:ports())},
+    erlang:load_nif(filename:join(priv_dir(), "cordon_nif"), Info).
 
 %% @doc The directory that holds cordon's native files. Found beside `ebin' when
 %% the application is not in a directory of its own name.

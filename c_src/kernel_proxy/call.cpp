@@ -1,0 +1,438 @@
+#include "kernel_proxy/call.hpp"
+
+#include "kernel_proxy/background.hpp"
+#include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/call_errors.hpp"
+#include "kernel_proxy/call_hop.hpp"
+#include "kernel_proxy/observer.hpp"
+#include "kernel_proxy/response_wait.hpp"
+#include "kernel_proxy/term_export.hpp"
+#include "kernel_proxy/term_import.hpp"
+#include "kernel_proxy/trampoline.hpp"
+#include "kernel_proxy/upcall_service.hpp"
+#include "kernel_proxy/vm_words.hpp"
+#include "shared_heap/wild.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+namespace cordon::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+using ipc::RequestKind;
+using ipc::ResponseStatus;
+
+// How long a normal scheduler may wait: then the call moves.
+constexpr auto kSchedulerBound = 50us;
+// A library that tells the VM itself what it uses may go on longer between two such calls.
+constexpr auto kCooperativeBound = 5ms;
+// On a dirty scheduler: how soon a killed caller is noticed.
+constexpr auto kAliveCheck = 10ms;
+// Waits below that are not charged; above, 1 ms of waiting is a whole timeslice.
+constexpr auto kUncharged = 10us;
+// After so many slow calls in a row a function starts on a dirty scheduler at once.
+constexpr std::uint32_t kSlowCalls = 4;
+
+void charge(ErlNifEnv* env, Clock::duration waited) {
+    if (waited < kUncharged)
+        return;
+    const auto percent = std::chrono::duration_cast<std::chrono::microseconds>(waited).count() / 10;
+    enif_consume_timeslice(env, static_cast<int>(std::clamp<long>(percent, 1, 100)));
+}
+
+// Chunks are unmapped elsewhere: that can take milliseconds.
+void drop_chunks(Host& host, Slot& slot) {
+    if (!slot.arena.has_chunks())
+        return;
+    auto chunks = std::make_shared<std::vector<Chunk>>(slot.arena.take_chunks());
+    boost::asio::post(housekeeping_thread(), [&host, chunks] {
+        for (Chunk& chunk : *chunks)
+            host.chunks().drop(std::move(chunk));
+    });
+}
+
+void release_slot(Host& host, Slot& slot) {
+    drop_chunks(host, slot);
+    host.give_back(slot);
+}
+
+void tell(Host& host, Slot& slot, RequestKind kind) {
+    host.request(slot).kind = kind;
+    ring_doorbell(host, slot);
+}
+
+void write_request(ErlNifEnv* env, Host& host, Slot& slot, RequestKind kind,
+                   std::uint8_t thread_type, std::uint32_t instance, std::uint32_t function,
+                   int argc, const ERL_NIF_TERM* argv) {
+    ipc::RequestHalf& request = host.request(slot);
+    slot.arena.restart();
+    slot.consumes_timeslice = false;
+    slot.started = {};
+    const auto count = static_cast<std::size_t>(argc);
+    Word* arguments = request.args.data();
+    if (count > ipc::kInlineArguments) {
+        const auto block = slot.arena.allocate(count);
+        arguments = block.local;
+        request.args_address = block.address;
+    }
+    for (std::size_t i = 0; i < count; ++i)
+        arguments[i] = export_term(env, argv[i], host, slot.arena, Stale::Throw);
+    request.kind = kind;
+    request.thread_type = thread_type;
+    request.argc = static_cast<std::uint16_t>(argc);
+    request.function = function;
+    request.instance = instance;
+    ErlNifPid self;
+    request.caller = enif_self(env, &self) != nullptr ? pid_word(self) : 0;
+    host.events().flush();
+    request.event_mark = host.events().mark();
+    // The second cache line is written only when it changes: a hot worker keeps its copy.
+    if (request.chunks != slot.arena.chunks_sent())
+        request.chunks = slot.arena.chunks_sent();
+    if (request.alive != 1)
+        request.alive = 1;
+}
+
+class Call {
+  public:
+    Call(ErlNifEnv* env, const ActiveCall& call, Place place)
+        : env_(env), call_(call), place_(place), host_(*call.host), slot_(*call.slot),
+          library_(*call.instance->library) {}
+
+    ERL_NIF_TERM drive(bool spin);
+
+  private:
+    Waited wait(bool spin);
+    Clock::time_point limit() const;
+    Clock::time_point deadline() const;
+    bool serve();
+    ERL_NIF_TERM finish(ResponseStatus status);
+    ERL_NIF_TERM finish_unsupported();
+    ERL_NIF_TERM ended();
+    ERL_NIF_TERM violated(const char* what);
+    void account();
+    bool bounded() const { return place_ == Place::Normal || (!call_.reserved && flags() == 0); }
+    std::uint32_t flags() const { return library_.function(call_.function).flags; }
+
+    ErlNifEnv* env_;
+    ActiveCall call_;
+    const Place place_;
+    Host& host_;
+    Slot& slot_;
+    Library& library_;
+    Clock::time_point bound_{}; // of this turn
+};
+
+Clock::time_point Call::deadline() const {
+    const std::int64_t timeout = library_.options().call_timeout;
+    return timeout < 0 ? Clock::time_point::max()
+                       : slot_.started + std::chrono::milliseconds(timeout);
+}
+
+Clock::time_point Call::limit() const {
+    return std::min(deadline(), bounded() ? bound_ : Clock::now() + kAliveCheck);
+}
+
+Waited Call::wait(bool spin) {
+    if (spin && response_came_at_once(host_, slot_))
+        return Waited::Response;
+    const Clock::time_point now = Clock::now();
+    if (slot_.started == Clock::time_point{})
+        slot_.started = now;
+    if (bound_ == Clock::time_point{})
+        bound_ = now + kSchedulerBound;
+    return await_response(host_, slot_, spin, limit());
+}
+
+ERL_NIF_TERM Call::drive(bool spin) {
+    for (;;) {
+        switch (wait(spin)) {
+        case Waited::Response: {
+            const ipc::ResponseHalf& response = host_.response(slot_);
+            const auto status = Wild<ResponseStatus>::read(&response.status).unchecked();
+            if (status == ResponseStatus::Upcall) {
+                if (!serve())
+                    return ended();
+                spin = ring_doorbell(host_, slot_);
+                continue;
+            }
+            return finish(status);
+        }
+        case Waited::HostEnded:
+            return ended();
+        case Waited::LimitReached:
+            break;
+        }
+        if (Clock::now() >= deadline()) {
+            host_.kill({HostEnd::Kind::Timeout, library_.options().call_timeout, "", 0, {}});
+            return ended();
+        }
+        if (bounded()) {
+            if (place_ == Place::Normal)
+                charge(env_, slot_.consumes_timeslice ? Clock::duration{} : Clock::duration(1ms));
+            if (flags() == 0)
+                library_.function_state(call_.function)
+                    .slow.fetch_add(1, std::memory_order_relaxed);
+            return hop(env_, call_);
+        }
+        if (enif_is_current_process_alive(env_) == 0) {
+            host_.request(slot_).alive = 0;
+            if (call_.reserved)
+                release_dirty_scheduler();
+            adopt_orphan(host_, slot_, call_.generation);
+            return enif_make_badarg(env_); // nobody gets it
+        }
+        spin = false;
+    }
+}
+
+// False when the host was killed for what it asked.
+bool Call::serve() {
+    UpcallContext context{env_, env_};
+    ipc::RequestHalf& request = host_.request(slot_);
+    try {
+        serve_upcall(host_, host_.response(slot_), request, slot_.arena, context);
+    } catch (const std::exception& error) {
+        host_.kill({HostEnd::Kind::Protocol, 0, error.what(), 0, {}});
+        return false;
+    }
+    request.kind = RequestKind::Answer;
+    if (context.consumes_timeslice) {
+        slot_.consumes_timeslice = true;
+        bound_ = Clock::now() + kCooperativeBound;
+    }
+    return true;
+}
+
+// Reductions, and what is learnt of the function's speed.
+void Call::account() {
+    if (call_.reserved)
+        release_dirty_scheduler();
+    auto& slow = library_.function_state(call_.function).slow;
+    const std::uint32_t seen = slow.load(std::memory_order_relaxed);
+    if (slot_.started == Clock::time_point{}) {
+        if (seen != 0)
+            slow.store(0, std::memory_order_relaxed);
+        return;
+    }
+    const auto waited = Clock::now() - slot_.started;
+    if (place_ == Place::Normal && !slot_.consumes_timeslice)
+        charge(env_, std::min<Clock::duration>(waited, 1ms));
+    if (seen != 0 && waited < kSchedulerBound)
+        slow.store(seen - 1, std::memory_order_relaxed);
+}
+
+ERL_NIF_TERM Call::finish(ResponseStatus status) {
+    const ipc::ResponseHalf& response = host_.response(slot_);
+    const Word word = Wild<Word>::read(&response.term).unchecked();
+    const bool needs_done = Wild<std::uint32_t>::read(&response.needs_done).unchecked() != 0;
+    if (status == ResponseStatus::Unsupported)
+        return finish_unsupported();
+    if (status == ResponseStatus::Reschedule) {
+        const std::int64_t flags = term::is_small(word) ? term::small_value(word) : -1;
+        if (flags != 0 && flags != ERL_NIF_DIRTY_JOB_CPU_BOUND &&
+            flags != ERL_NIF_DIRTY_JOB_IO_BOUND)
+            return violated("invalid_schedule_flags");
+        return schedule_step(env_, call_, static_cast<int>(flags));
+    }
+    if (status != ResponseStatus::Ok && status != ResponseStatus::Raise)
+        return violated("invalid_response");
+    ERL_NIF_TERM result;
+    try {
+        result = import_term(env_, word, host_, slot_.arena);
+    } catch (const std::exception& error) {
+        return violated(error.what());
+    }
+    account();
+    if (needs_done)
+        tell(host_, slot_, RequestKind::Done);
+    release_slot(host_, slot_);
+    if (status == ResponseStatus::Ok)
+        return result;
+    const bool badarg = word == term::make_atom(static_cast<std::uint32_t>(WellKnownAtom::Badarg));
+    return badarg ? enif_make_badarg(env_) : enif_raise_exception(env_, result);
+}
+
+ERL_NIF_TERM Call::finish_unsupported() {
+    ERL_NIF_TERM name =
+        BeamAtoms::instance().term_of(Wild<Word>::read(&host_.response(slot_).term).unchecked());
+    if (name == 0)
+        name = enif_make_atom(env_, "unknown");
+    report_unsupported(host_, call_.function, BeamAtoms::text_of(env_, name));
+    host_.kill({HostEnd::Kind::Unsupported});
+    account();
+    release_slot(host_, slot_);
+    return enif_raise_exception(
+        env_, enif_make_tuple2(env_, enif_make_atom(env_, "enif_unsupported"), name));
+}
+
+ERL_NIF_TERM Call::violated(const char* what) {
+    host_.kill({HostEnd::Kind::Protocol, 0, what, 0, {}});
+    return ended();
+}
+
+ERL_NIF_TERM Call::ended() {
+    const HostEnd end = host_.end();
+    account();
+    release_slot(host_, slot_);
+    return raise_host_down(env_, library_, call_.function, call_.generation, end);
+}
+
+// The host in which `instance` is loaded, or nullptr: then it takes a start.
+Host* ready_host(Library& library, const ModuleInstance& instance) {
+    Host* host = library.current_host();
+    return host != nullptr && host->accepts_calls() &&
+                   instance.loaded_generation.load(std::memory_order_acquire) == host->generation()
+               ? host
+               : nullptr;
+}
+
+} // namespace
+
+std::uint8_t thread_type_of_flags(std::uint32_t flags) {
+    switch (flags) {
+    case ERL_NIF_DIRTY_JOB_CPU_BOUND:
+        return ERL_NIF_THR_DIRTY_CPU_SCHEDULER;
+    case ERL_NIF_DIRTY_JOB_IO_BOUND:
+        return ERL_NIF_THR_DIRTY_IO_SCHEDULER;
+    default:
+        return ERL_NIF_THR_NORMAL_SCHEDULER;
+    }
+}
+
+ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std::uint32_t function,
+                        Place place) try {
+    auto& instance = *static_cast<ModuleInstance*>(enif_priv_data(env));
+    Library& library = *instance.library;
+    const ipc::FunctionRecord& record = library.function(function);
+    Host* host = ready_host(library, instance);
+    if (place == Place::Normal && (host == nullptr || library.function_state(function).slow.load(
+                                                          std::memory_order_relaxed) >= kSlowCalls))
+        return enif_schedule_nif(env, record.name.c_str(), ERL_NIF_DIRTY_JOB_IO_BOUND,
+                                 dirty_trampoline(function), argc, argv);
+    for (int attempt = 0;; ++attempt) {
+        if (host == nullptr) {
+            HostEnd why;
+            host = library.ensure_loaded(env, instance, &why);
+            if (host == nullptr)
+                return raise_host_down(env, library, function, 0, why);
+        }
+        Slot* slot = host->take_slot();
+        if (slot == nullptr && host->accepts_calls())
+            return raise_overload(env, library, function, "concurrent calls");
+        // The Host object may serve another generation by now.
+        if (slot != nullptr && instance.loaded_generation.load() != host->generation()) {
+            host->give_back(*slot);
+            slot = nullptr;
+        }
+        if (slot == nullptr) {
+            if (attempt < 3 && place == Place::Dirty) {
+                host = nullptr;
+                continue;
+            }
+            if (place == Place::Normal)
+                return enif_schedule_nif(env, record.name.c_str(), ERL_NIF_DIRTY_JOB_IO_BOUND,
+                                         dirty_trampoline(function), argc, argv);
+            return raise_host_down(env, library, function, host->generation(), host->end());
+        }
+        ActiveCall call{&instance, host, slot, host->generation(), function, false};
+        if (place == Place::Dirty && record.flags == 0)
+            call.reserved = reserve_dirty_scheduler();
+        const auto give_up = [&] {
+            if (call.reserved)
+                release_dirty_scheduler();
+            release_slot(*host, *slot);
+        };
+        try {
+            write_request(env, *host, *slot, RequestKind::Call, thread_type_of_flags(record.flags),
+                          instance.id, function, argc, argv);
+        } catch (const StaleResource& stale) {
+            give_up();
+            return raise_stale_resource(env, library, function, stale.generation, call.generation);
+        } catch (const ArgumentsTooLarge&) {
+            give_up();
+            return raise_overload(env, library, function, "argument memory");
+        } catch (...) {
+            give_up();
+            throw;
+        }
+        slot->function.store(function, std::memory_order_relaxed);
+        if (!host->ensure_worker(*slot))
+            host->kill({HostEnd::Kind::Protocol, 0, "control_socket", 0, {}});
+        return drive_call(env, call, place, ring_doorbell(*host, *slot));
+    }
+} catch (const std::exception&) {
+    return enif_raise_exception(env, enif_make_atom(env, "system_limit"));
+}
+
+ERL_NIF_TERM drive_call(ErlNifEnv* env, ActiveCall call, Place place, bool spin) {
+    return Call(env, call, place).drive(spin);
+}
+
+ERL_NIF_TERM continue_call(ErlNifEnv* env, ActiveCall call, Place place) {
+    ipc::RequestHalf& request = call.host->request(*call.slot);
+    request.kind = RequestKind::Continue;
+    request.thread_type = static_cast<std::uint8_t>(enif_thread_type());
+    call.slot->started = {};
+    call.slot->consumes_timeslice = false;
+    return drive_call(env, call, place, ring_doorbell(*call.host, *call.slot));
+}
+
+void abandon_call(const ActiveCall& call, bool mid_chain) {
+    if (!mid_chain)
+        return adopt_orphan(*call.host, *call.slot, call.generation);
+    if (!call.host->ended())
+        tell(*call.host, *call.slot, RequestKind::Abandon);
+    release_slot(*call.host, *call.slot);
+}
+
+bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKind kind,
+                 ERL_NIF_TERM info, std::uint32_t old_instance, std::chrono::milliseconds timeout,
+                 int* code) {
+    Slot* slot = host.take_slot();
+    if (slot == nullptr)
+        return false;
+    const Clock::time_point deadline = Clock::now() + timeout;
+    bool done = false;
+    try {
+        write_request(env, host, *slot, kind, ERL_NIF_THR_NORMAL_SCHEDULER, instance.id, 0, 1,
+                      &info);
+        host.request(*slot).old_instance = old_instance;
+        if (!host.ensure_worker(*slot))
+            throw ProtocolViolation("control_socket");
+        bool spin = ring_doorbell(host, *slot);
+        for (;;) {
+            const Waited waited = await_response(host, *slot, spin, deadline);
+            if (waited == Waited::LimitReached)
+                host.kill({HostEnd::Kind::Timeout, timeout.count(), "", 0, {}});
+            if (waited != Waited::Response)
+                break;
+            const ipc::ResponseHalf& response = host.response(*slot);
+            const auto status = Wild<ResponseStatus>::read(&response.status).unchecked();
+            if (status == ResponseStatus::Upcall) {
+                UpcallContext context{env, env};
+                serve_upcall(host, response, host.request(*slot), slot->arena, context);
+                host.request(*slot).kind = RequestKind::Answer;
+                spin = ring_doorbell(host, *slot);
+                continue;
+            }
+            if (status == ResponseStatus::Unsupported) {
+                host.kill({HostEnd::Kind::Unsupported});
+                break;
+            }
+            const Word word = Wild<Word>::read(&response.term).unchecked();
+            if (status != ResponseStatus::Ok || !term::is_small(word))
+                throw ProtocolViolation("invalid_response");
+            *code = static_cast<int>(term::small_value(word));
+            done = true;
+            break;
+        }
+    } catch (const std::exception& error) {
+        host.kill({HostEnd::Kind::Protocol, 0, error.what(), 0, {}});
+    }
+    release_slot(host, *slot);
+    return done;
+}
+
+} // namespace cordon::proxy

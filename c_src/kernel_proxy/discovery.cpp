@@ -1,0 +1,108 @@
+#include "kernel_proxy/discovery.hpp"
+
+#include "kernel_proxy/host.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/trampoline.hpp"
+
+#include <elf.h>
+#include <fstream>
+#include <mutex>
+
+namespace cordon::proxy {
+namespace {
+
+#if defined(__x86_64__)
+constexpr Elf64_Half kOurMachine = EM_X86_64;
+constexpr char kOurMachineName[] = "x86-64";
+#elif defined(__aarch64__)
+constexpr Elf64_Half kOurMachine = EM_AARCH64;
+constexpr char kOurMachineName[] = "aarch64";
+#else
+#error "cordon runs on x86-64 and aarch64"
+#endif
+
+// What can be said of a file without opening it as a library. Empty when it looks right.
+std::string inspect_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file)
+        return path + ": no such file, or it cannot be read; expected the NIF library that the "
+                      "module loads: check the path, build the library";
+    Elf64_Ehdr header{};
+    file.read(reinterpret_cast<char*>(&header), sizeof header);
+    if (static_cast<std::size_t>(file.gcount()) < sizeof header ||
+        std::string(reinterpret_cast<const char*>(header.e_ident), SELFMAG) != ELFMAG)
+        return path + ": not an ELF file; expected a shared library for " + kOurMachineName +
+               ": build the library again";
+    if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != kOurMachine)
+        return path + ": built for another machine (ELF machine " +
+               std::to_string(header.e_machine) + "); expected " + kOurMachineName +
+               ": build the library for this machine";
+    return "";
+}
+
+std::string explain_dlopen(const std::string& text) {
+    if (text.find("undefined symbol") != std::string::npos)
+        return text +
+               "; expected it in cordon's host (every enif_* of OTP 25 to 29) or in a library "
+               "that this one links with: link it with what defines the symbol";
+    return text;
+}
+
+Discovered failed(std::string reason, std::string text) {
+    Discovered result;
+    result.reason = std::move(reason);
+    result.text = std::move(text);
+    return result;
+}
+
+// One host after the other; the object is kept, for background threads may still look at it.
+struct Discovery {
+    std::mutex lock;
+    Library* library = nullptr;
+};
+
+Discovery& discovery() {
+    static auto* the_one = new Discovery;
+    return *the_one;
+}
+
+} // namespace
+
+Discovered discover(const Sidecar& wanted) {
+    if (std::string wrong = inspect_file(wanted.library); !wrong.empty())
+        return failed("load_failed", wrong);
+    Discovery& shared = discovery();
+    const std::scoped_lock guard(shared.lock);
+    if (shared.library == nullptr)
+        shared.library = new Library(wanted);
+    else
+        shared.library->rediscover(wanted);
+    std::string why;
+    Host* host = shared.library->start_host(
+        Clock::now() + std::chrono::milliseconds(wanted.options.load_timeout), &why);
+    if (host == nullptr)
+        return failed(why.find("opened") == std::string::npos ? "nif_host" : "load_failed",
+                      wanted.library + ": " + why);
+    Discovered result;
+    result.manifest = host->opened();
+    host->kill({HostEnd::Kind::Stopped});
+    const std::string& text = result.manifest.text;
+    switch (static_cast<ipc::OpenError>(result.manifest.error)) {
+    case ipc::OpenError::None:
+        if (result.manifest.functions.size() > kMaxFunctions)
+            return failed("bad_lib", wanted.library + " has " +
+                                         std::to_string(result.manifest.functions.size()) +
+                                         " functions; at most " + std::to_string(kMaxFunctions) +
+                                         " can be isolated");
+        return result;
+    case ipc::OpenError::NotLoadable:
+        return failed("load_failed", "Failed to load NIF library: '" + explain_dlopen(text) + "'");
+    case ipc::OpenError::NoInit:
+        return failed("bad_lib", "Failed to find library init function: '" + text +
+                                     "'; expected a NIF library (made with ERL_NIF_INIT)");
+    default:
+        return failed("bad_lib", "Library init-call unsuccessful: " + wanted.library + ": " + text);
+    }
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,60 @@
+#include "kernel_proxy/event_sender.hpp"
+
+#include <unistd.h>
+
+namespace cordon::proxy {
+
+void EventSender::attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host, int bell) {
+    const std::scoped_lock guard(lock_);
+    ring_ = ring;
+    host_ = host;
+    bell_ = bell;
+    overflow_.clear();
+    overflowing_.store(false, std::memory_order_relaxed);
+    tail_.store(0, std::memory_order_relaxed);
+}
+
+void EventSender::detach() {
+    const std::scoped_lock guard(lock_);
+    ring_ = nullptr;
+    overflow_.clear();
+}
+
+bool EventSender::push(const ipc::Event& event) {
+    const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+    // Wild: a head beyond the tail or far behind it makes the difference large, and the ring full.
+    const std::uint64_t head = host_->events_head.load(std::memory_order_acquire);
+    if (tail - head >= ipc::kEventCapacity)
+        return false;
+    ring_->entries[tail % ipc::kEventCapacity] = event;
+    ring_->tail.store(tail + 1, std::memory_order_seq_cst);
+    tail_.store(tail + 1, std::memory_order_relaxed);
+    return true;
+}
+
+void EventSender::send(ipc::EventKind kind, std::uint64_t handle) {
+    const std::scoped_lock guard(lock_);
+    if (ring_ == nullptr)
+        return;
+    overflow_.push_back({kind, handle});
+    drain();
+}
+
+void EventSender::flush_overflow() {
+    const std::scoped_lock guard(lock_);
+    if (ring_ != nullptr)
+        drain();
+}
+
+void EventSender::drain() {
+    while (!overflow_.empty() && push(overflow_.front()))
+        overflow_.pop_front();
+    overflowing_.store(!overflow_.empty(), std::memory_order_relaxed);
+    // Partner: the callback thread sets `events_sleeping`, then looks at the tail (both seq_cst).
+    if (host_->events_sleeping.load(std::memory_order_seq_cst) != 0) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto written = write(bell_, &one, sizeof one); // non-blocking
+    }
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,191 @@
+#include "kernel_proxy/host.hpp"
+
+#include "compat_ipc/futex.hpp"
+#include "compat_ipc/packet_socket.hpp"
+#include "kernel_proxy/background.hpp"
+#include "kernel_proxy/host_watch.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/observer.hpp"
+#include "kernel_proxy/spin_grants.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace cordon::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A host whose crash handler has published the end but does not finish.
+constexpr auto kDyingLimit = 50ms;
+
+std::uint32_t thread_index() {
+    static std::atomic<std::uint32_t> next{0};
+    thread_local const std::uint32_t index = next.fetch_add(1, std::memory_order_relaxed);
+    return index;
+}
+
+} // namespace
+
+Host::Host(Library& library)
+    : library_(library), slots_(std::make_unique<Slot[]>(ipc::kCallSlots)) {
+    for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
+        slots_[i].index = i;
+}
+
+Slot* Host::take_slot() {
+    // A thread keeps to one slot and so to one warm worker; a call that has moved to another thread
+    // still holds its slot, then the next free one from the end serves.
+    const std::uint32_t preferred = thread_index() % ipc::kCallSlots;
+    Slot* slot = &slots_[preferred];
+    if (slot->busy.exchange(1, std::memory_order_seq_cst) != 0) {
+        slot = nullptr;
+        for (std::uint32_t i = ipc::kCallSlots; i-- > 0 && slot == nullptr;)
+            if (slots_[i].busy.load(std::memory_order_relaxed) == 0 &&
+                slots_[i].busy.exchange(1, std::memory_order_seq_cst) == 0)
+                slot = &slots_[i];
+        if (slot == nullptr)
+            return nullptr;
+    }
+    // Partner: the end sets accepts_, then the closer looks at busy (all seq_cst).
+    if (!accepts_.load(std::memory_order_seq_cst)) {
+        slot->busy.store(0, std::memory_order_release);
+        return nullptr;
+    }
+    return slot;
+}
+
+void Host::give_back(Slot& slot) {
+    slot.function.store(Slot::kNoFunction, std::memory_order_relaxed);
+    slot.busy.store(0, std::memory_order_release);
+}
+
+bool Host::ensure_worker(Slot& slot) {
+    if (slot.worker_started)
+        return true;
+    slot.worker_started = ipc::send_message(control_.get(), ipc::StartWorker{slot.index});
+    return slot.worker_started;
+}
+
+void Host::set_end(HostEnd end) {
+    {
+        const std::scoped_lock guard(end_lock_);
+        if (ended_.load(std::memory_order_relaxed) != 0)
+            return;
+        for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
+            if (const std::uint32_t function = slots_[i].function.load(std::memory_order_relaxed);
+                slots_[i].busy.load(std::memory_order_relaxed) != 0 &&
+                function != Slot::kNoFunction)
+                calls_at_end_.push_back(function);
+        end_ = std::move(end);
+        accepts_.store(false, std::memory_order_seq_cst);
+        ended_.store(1, std::memory_order_seq_cst);
+    }
+    wake_waiters();
+}
+
+// A waiter that looked at ended_ just before it was set may fall asleep just after the wake:
+// repeated until none is left. (The response word itself can't be changed from this side.)
+void Host::wake_waiters() {
+    const auto wake_all = [this] {
+        for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
+            if (slots_[i].busy.load(std::memory_order_relaxed) != 0)
+                ipc::futex_wake_all(response(slots_[i]).seq);
+    };
+    if (waiters_.load(std::memory_order_seq_cst) == 0)
+        return;
+    wake_all();
+    for (int round = 0; round < 100 && waiters_.load(std::memory_order_acquire) != 0; ++round) {
+        const timespec pause{0, 20'000};
+        nanosleep(&pause, nullptr);
+        wake_all();
+    }
+}
+
+bool Host::adopt_crash_record() {
+    if (ended())
+        return true;
+    const ipc::CrashRecord& record = host_layout().crash;
+    const ipc::HostState state = record.state.load(std::memory_order_acquire);
+    if (state != ipc::HostState::Dying && state != ipc::HostState::Dead)
+        return false;
+    set_end(HostEnd::from_record(record));
+    kill_after(pidfd_.get(), kDyingLimit);
+    return true;
+}
+
+void Host::kill(HostEnd reason) {
+    set_end(std::move(reason));
+    syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+}
+
+void Host::on_process_gone(std::optional<int> status) {
+    {
+        const std::scoped_lock guard(end_lock_);
+        if (process_gone_)
+            return;
+    }
+    if (!adopt_crash_record())
+        set_end(status ? HostEnd::from_status(*status) : HostEnd{HostEnd::Kind::KeeperDown});
+    const bool was_running =
+        state_.exchange(State::Ended, std::memory_order_acq_rel) == State::Running;
+    {
+        const std::scoped_lock guard(end_lock_);
+        process_gone_ = true;
+    }
+    gone_.notify_all();
+    if (was_running)
+        report_host_down(
+            library_,
+            {id_, os_pid_, generation_,
+             std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_at_),
+             calls_at_end_},
+            end_);
+    boost::asio::post(housekeeping_thread(), [this] { close_when_idle(); });
+}
+
+bool Host::await_gone(Clock::time_point deadline) {
+    std::unique_lock guard(end_lock_);
+    return gone_.wait_until(guard, deadline, [this] { return process_gone_; });
+}
+
+// The memory goes when no thread can be looking at it any more.
+void Host::close_when_idle() {
+    for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i) {
+        if (slots_[i].busy.load(std::memory_order_seq_cst) == 0)
+            continue;
+        auto timer = std::make_shared<boost::asio::steady_timer>(housekeeping_thread(), 2ms);
+        timer->async_wait([this, timer](const auto&) { close_when_idle(); });
+        return;
+    }
+    for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
+        SpinGrants::instance().revoke(slots_[i].spin_granted);
+    watch_->stop([this] {
+        events_.detach();
+        beam_.reset();
+        segment_.reset();
+        segment_fd_.reset();
+        control_.reset();
+        pidfd_.reset();
+        event_bell_.reset();
+        watch_.reset();
+        state_.store(State::Closed, std::memory_order_release);
+    });
+}
+
+std::uint32_t Host::calls_in_flight() const {
+    std::uint32_t calls = 0;
+    for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
+        calls += slots_[i].busy.load(std::memory_order_relaxed);
+    return calls;
+}
+
+void Host::output_done() {
+    if (const auto watch = watch_)
+        watch->output_done();
+}
+
+} // namespace cordon::proxy

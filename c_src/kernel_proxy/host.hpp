@@ -1,0 +1,165 @@
+// One host process as the BEAM side sees it. A Host object belongs to its library for good and is
+// used again for later generations once it has been closed: a thread that has read a pointer to it
+// may always look into it (and finds it not accepting calls, or serving a later generation).
+#pragma once
+
+#include "compat_ipc/control_message.hpp"
+#include "compat_ipc/pool_layout.hpp"
+#include "kernel_proxy/argument_arena.hpp"
+#include "kernel_proxy/chunk_store.hpp"
+#include "kernel_proxy/clock.hpp"
+#include "kernel_proxy/event_sender.hpp"
+#include "kernel_proxy/host_end.hpp"
+#include "shared_heap/memory_segment.hpp"
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cordon::proxy {
+
+class HostWatch;
+class Library;
+
+// What the BEAM keeps of a slot. Everything but `busy` belongs to whoever has made it busy.
+struct alignas(64) Slot {
+    std::atomic<std::uint32_t> busy{0}; // acquire when taken, release when given back
+    std::atomic<bool> spin_granted{false};
+    bool worker_started = false;
+    bool consumes_timeslice = false; // this call tells the scheduler itself what it uses
+    std::uint32_t index = 0;
+    std::uint32_t seq = 0;
+    std::atomic<std::uint32_t> function{kNoFunction}; // of the call in flight
+    Clock::time_point started{};                      // set when the call has to wait longer
+    ArgumentArena arena;
+
+    static constexpr std::uint32_t kNoFunction = ~0U;
+};
+
+class Host {
+  public:
+    explicit Host(Library& library);
+
+    enum class State { Closed, Starting, Running, Ended };
+
+    Library& library() const { return library_; }
+    std::uint64_t id() const { return id_; }
+    std::uint64_t generation() const { return generation_; }
+    pid_t os_pid() const { return os_pid_; }
+    Clock::time_point started_at() const { return started_at_; }
+
+    // Starts a process and has it open the library. Empty when it runs, or what failed. Only in
+    // state Closed; one thread at a time (the library's start lock).
+    std::string start(std::uint64_t generation, Clock::time_point deadline);
+    const ipc::Opened& opened() const { return opened_; }
+    State state() const { return state_.load(std::memory_order_acquire); }
+
+    // True from the start until the first sign of its end.
+    bool accepts_calls() const { return accepts_.load(std::memory_order_acquire); }
+
+    // A slot for a call by this thread; nullptr when the host is ending or all are taken. The
+    // slot's memory stays mapped until it is given back.
+    Slot* take_slot();
+    void give_back(Slot& slot);
+
+    ipc::RequestHalf& request(const Slot& slot) { return beam_layout().requests[slot.index]; }
+    const ipc::ResponseHalf& response(const Slot& slot) const {
+        return host_layout().responses[slot.index];
+    }
+    // Of the channels that host threads use.
+    ipc::RequestHalf& channel_request(std::uint32_t channel) {
+        return beam_layout().requests[ipc::kCallSlots + channel];
+    }
+    const ipc::ResponseHalf& channel_response(std::uint32_t channel) const {
+        return host_layout().responses[ipc::kCallSlots + channel];
+    }
+    ArgumentArena& channel_arena(std::uint32_t channel) { return channel_arenas_[channel]; }
+    bool ensure_worker(Slot& slot);
+
+    // The host's memory, as a result may refer to it: local address or nullptr.
+    const char* locate(term::Word address, std::uint64_t bytes) const {
+        const term::Word offset = address - host_base_;
+        return offset <= segment_.size() && bytes <= segment_.size() - offset
+                   ? segment_.data() + offset
+                   : nullptr;
+    }
+    // Upper bound of what the host can have written: all words of a result are below that.
+    std::uint64_t physical_words() const { return physical_bytes(segment_fd_.get()) / 8; }
+
+    EventSender& events() { return events_; }
+    ChunkStore& chunks() { return chunks_; }
+
+    // --- the end ---
+    // Private to the BEAM: 1 as soon as the end is known. Waiters look at it each time they wake.
+    bool ended() const { return ended_.load(std::memory_order_acquire) != 0; }
+    // A waiter has found the crash record published: takes the reason over from it.
+    bool adopt_crash_record();
+    // Ends it, for a reason that this side has; only the first reason counts.
+    void kill(HostEnd reason);
+    // Valid once ended().
+    const HostEnd& end() const { return end_; }
+    // A thread sleeps on a response between these two.
+    void begin_wait() { waiters_.fetch_add(1, std::memory_order_seq_cst); }
+    void finish_wait() { waiters_.fetch_sub(1, std::memory_order_release); }
+    // Waits until the process is gone (its files and locks too).
+    bool await_gone(Clock::time_point deadline);
+
+    // Slots that are taken right now.
+    std::uint32_t calls_in_flight() const;
+
+    // The host has printed something: more is read when this was called for what came before.
+    void output_done();
+
+  private:
+    ipc::BeamSegmentLayout& beam_layout() const {
+        return *reinterpret_cast<ipc::BeamSegmentLayout*>(beam_.data());
+    }
+    const ipc::HostSegmentLayout& host_layout() const {
+        return *reinterpret_cast<const ipc::HostSegmentLayout*>(segment_.data());
+    }
+    std::string exchange_setup(Clock::time_point deadline);
+    void set_end(HostEnd end);
+    void wake_waiters();
+    void on_process_gone(std::optional<int> status);
+    void close_when_idle();
+
+    Library& library_;
+    std::uint64_t id_ = 0;
+    std::uint64_t generation_ = 0;
+    pid_t os_pid_ = 0;
+    Clock::time_point started_at_{};
+    std::atomic<State> state_{State::Closed};
+    std::atomic<bool> accepts_{false};
+
+    Mapping beam_;
+    Mapping segment_;
+    Fd segment_fd_;
+    Fd control_;
+    Fd pidfd_;
+    Fd event_bell_;
+    std::uint64_t window_base_ = 0; // of the host's address space; wild, for subtraction only
+    std::uint64_t host_base_ = 0;
+    ipc::Opened opened_;
+    ChunkStore chunks_;
+    EventSender events_;
+    std::unique_ptr<Slot[]> slots_;
+    std::array<ArgumentArena, ipc::kChannels> channel_arenas_;
+
+    std::mutex end_lock_;
+    std::condition_variable gone_;
+    bool process_gone_ = true;
+    std::vector<std::uint32_t> calls_at_end_; // functions in flight
+    HostEnd end_;
+    std::atomic<std::uint32_t> ended_{0};
+    std::atomic<std::uint32_t> waiters_{0};
+
+    std::shared_ptr<HostWatch> watch_;
+};
+
+} // namespace cordon::proxy

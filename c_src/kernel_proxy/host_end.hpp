@@ -1,0 +1,39 @@
+// How a host came to its end, as a reason term.
+#pragma once
+
+#include "compat_ipc/crash_record.hpp"
+
+#include <cstdint>
+#include <erl_nif.h>
+#include <string>
+#include <vector>
+
+namespace cordon::proxy {
+
+struct HostEnd {
+    enum class Kind {
+        Signal,      // code = number
+        Exit,        // code = status
+        Quota,       // code = ipc::QuotaKind
+        Timeout,     // code = ms
+        Protocol,    // text = what it did
+        Unsupported, // it called an enif_* that cordon does not have, outside of a call
+        Stopped,     // by request
+        KeeperDown,
+        Load,        // code = what the library's load returned when the host was started again
+        StartFailed, // text = why
+    };
+    Kind kind = Kind::Exit;
+    std::int64_t code = 0;
+    std::string text{};
+    std::uint64_t fault_address = 0;
+    std::vector<std::uint64_t> frames{};
+
+    // From what the host has published (wild: checked here), or from waitpid's status.
+    static HostEnd from_record(const ipc::CrashRecord& record);
+    static HostEnd from_status(int status);
+
+    ERL_NIF_TERM to_term(ErlNifEnv* env) const;
+};
+
+} // namespace cordon::proxy

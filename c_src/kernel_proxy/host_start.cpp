@@ -1,0 +1,167 @@
+// Hop 0: a host comes to life. Runs on the thread that needs it (load, upgrade, or a call after a
+// crash), never with the help of an Erlang process.
+#include "compat_ipc/packet_socket.hpp"
+#include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/host.hpp"
+#include "kernel_proxy/host_watch.hpp"
+#include "kernel_proxy/keeper_client.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/observer.hpp"
+
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace cordon::proxy {
+namespace {
+
+std::vector<char> vm_system_info() {
+    ErlNifSysInfo info{};
+    enif_system_info(&info, sizeof info);
+    std::vector<char> bytes(sizeof info);
+    std::memcpy(bytes.data(), &info, sizeof info);
+    return bytes;
+}
+
+Fd make_eventfd() {
+    Fd fd(eventfd(0, EFD_CLOEXEC));
+    if (!fd)
+        throw std::system_error(errno, std::generic_category(), "cannot create an eventfd");
+    return fd;
+}
+
+// The next packet of the host, or what went wrong.
+std::string receive(int control, int pidfd, Clock::time_point deadline, std::string& bytes) {
+    for (;;) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+        if (left.count() <= 0)
+            return "it did not answer in time";
+        pollfd ready[2] = {{control, POLLIN, 0}, {pidfd, POLLIN, 0}};
+        poll(ready, 2, static_cast<int>(left.count()) + 1);
+        bool would_block = false;
+        if (auto packet = ipc::receive_packet(control, 0, ipc::Wait::No, &would_block)) {
+            bytes = std::move(packet->bytes);
+            return "";
+        }
+        if (!would_block)
+            return "it ended";
+    }
+}
+
+} // namespace
+
+std::string Host::start(std::uint64_t generation, Clock::time_point deadline) try {
+    KeeperClient& keeper = KeeperClient::instance();
+    if (std::string wrong = keeper.ensure_running(library_.nif_host()); !wrong.empty())
+        return wrong;
+    id_ = keeper.next_host_id();
+    generation_ = generation;
+    started_at_ = Clock::now();
+    end_ = HostEnd{};
+    calls_at_end_.clear();
+    ended_.store(0, std::memory_order_relaxed);
+
+    const std::string name = "cordon_" + library_.module_name();
+    const Fd beam_fd = create_memory(name + "_beam", ipc::kBeamSegmentBytes);
+    beam_ = map_memory(beam_fd.get(), ipc::kBeamSegmentBytes, Access::ReadWrite);
+    seal_beam_memory(beam_fd.get());
+    segment_fd_ = create_memory(name + "_host", library_.options().pool_size);
+    segment_ = map_memory(segment_fd_.get(), library_.options().pool_size, Access::ReadOnly);
+    seal_host_memory(segment_fd_.get());
+
+    auto [ours, theirs] = ipc::packet_socket_pair();
+    control_ = std::move(ours);
+    Fd doorbell = make_eventfd();
+    fcntl(doorbell.get(), F_SETFL, O_NONBLOCK); // our reads and the host's writes never block
+    event_bell_ = make_eventfd();
+    int output[2];
+    if (pipe2(output, O_CLOEXEC) != 0)
+        return std::string("cannot create a pipe: ") + std::strerror(errno);
+    Fd output_read(output[0]);
+    fcntl(output_read.get(), F_SETFL, O_NONBLOCK);
+    const Fd output_write(output[1]);
+
+    {
+        const std::scoped_lock guard(end_lock_);
+        process_gone_ = false;
+    }
+    state_.store(State::Starting, std::memory_order_release);
+    watch_ = std::make_shared<HostWatch>();
+    const std::uint64_t id = id_;
+    SpawnResult spawned = keeper.spawn(id_, name.substr(0, 15),
+                                       {theirs.get(), beam_fd.get(), segment_fd_.get(),
+                                        BeamAtoms::instance().segment_fd(), doorbell.get(),
+                                        event_bell_.get(), output_write.get()},
+                                       deadline, [this, id](std::optional<int> status) {
+                                           if (id_ == id)
+                                               on_process_gone(status);
+                                       });
+    if (spawned.pid == 0) {
+        on_process_gone(std::nullopt);
+        return "no host could be started: " + spawned.error;
+    }
+    os_pid_ = spawned.pid;
+    pidfd_ = std::move(spawned.pidfd);
+    theirs.reset();
+    watch_->start(library_, id_, fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 3), std::move(output_read),
+                  std::move(doorbell), *this, [this, id] {
+                      if (id_ == id)
+                          on_process_gone(std::nullopt);
+                  });
+
+    if (std::string wrong = exchange_setup(deadline); !wrong.empty()) {
+        kill({HostEnd::Kind::StartFailed, 0, wrong, 0, {}});
+        return "the host (process " + std::to_string(os_pid_) + ") could not be set up: " + wrong;
+    }
+    events_.attach(&beam_layout().events, &host_layout(), event_bell_.get());
+    chunks_.reset(control_.get());
+    for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i) {
+        Slot& slot = slots_[i];
+        slot.seq = 0;
+        slot.worker_started = false;
+        slot.function.store(Slot::kNoFunction, std::memory_order_relaxed);
+        slot.arena.attach(beam_.data() + ipc::arena_offset(i), ipc::arena_offset(i), window_base_,
+                          &chunks_);
+    }
+    for (std::uint32_t i = 0; i < ipc::kChannels; ++i) {
+        const std::uint64_t offset = ipc::arena_offset(ipc::kCallSlots + i);
+        channel_arenas_[i].attach(beam_.data() + offset, offset, window_base_, &chunks_);
+    }
+    State expected = State::Starting;
+    if (!state_.compare_exchange_strong(expected, State::Running, std::memory_order_acq_rel))
+        return "the host ended while it was set up";
+    accepts_.store(!ended(), std::memory_order_seq_cst);
+    report_host_started(*this);
+    return "";
+} catch (const std::exception& error) {
+    if (state() == State::Starting)
+        kill({HostEnd::Kind::StartFailed, 0, error.what(), 0, {}});
+    else
+        state_.store(State::Closed, std::memory_order_release);
+    return error.what();
+}
+
+std::string Host::exchange_setup(Clock::time_point deadline) {
+    const ipc::Setup setup{segment_.size(), atom_segment_size(), library_.options().stack_size,
+                           vm_system_info()};
+    if (!ipc::send_message(control_.get(), setup))
+        return "its control socket is closed";
+    std::string bytes;
+    if (std::string wrong = receive(control_.get(), pidfd_.get(), deadline, bytes); !wrong.empty())
+        return wrong;
+    const auto ready = ipc::Packet(bytes).as<ipc::Ready>();
+    window_base_ = ready.beam_window;
+    host_base_ = ready.host_segment;
+    if (!ipc::send_message(control_.get(), ipc::Open{library_.path()}))
+        return "its control socket is closed";
+    if (std::string wrong = receive(control_.get(), pidfd_.get(), deadline, bytes); !wrong.empty())
+        return wrong + " while the library was opened";
+    opened_ = ipc::Packet(bytes).as<ipc::Opened>();
+    return "";
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,122 @@
+#include "kernel_proxy/host_watch.hpp"
+
+#include "kernel_proxy/background.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/observer.hpp"
+#include "kernel_proxy/upcall_service.hpp"
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <csignal>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace cordon::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The keeper reports an end at once; when it is itself stopped, the pidfd has to do.
+constexpr auto kKeeperGrace = 100ms;
+constexpr std::size_t kOutputChunk = 16 * 1024;
+
+} // namespace
+
+HostWatch::HostWatch()
+    : pidfd_(control_thread()), output_(control_thread()), grace_(control_thread()),
+      doorbell_(upcall_thread()) {}
+
+void HostWatch::start(const Library& library, std::uint64_t host_id, int pidfd, Fd output,
+                      Fd doorbell, Host& host, std::function<void()> on_gone) {
+    library_ = &library;
+    host_id_ = host_id;
+    host_ = &host;
+    on_gone_ = std::move(on_gone);
+    pidfd_.assign(pidfd);
+    output_.assign(output.release());
+    doorbell_.assign(doorbell.release());
+    boost::asio::post(control_thread(), [self = shared_from_this()] {
+        self->wait_for_end();
+        self->wait_for_output();
+    });
+    boost::asio::post(upcall_thread(), [self = shared_from_this()] { self->wait_for_doorbell(); });
+}
+
+void HostWatch::wait_for_end() {
+    pidfd_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& error) {
+        if (error)
+            return;
+        self->grace_.expires_after(kKeeperGrace);
+        self->grace_.async_wait([self](const auto& cancelled) {
+            if (!cancelled && self->on_gone_)
+                self->on_gone_();
+        });
+    });
+}
+
+void HostWatch::wait_for_output() {
+    output_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& error) {
+        if (error)
+            return;
+        std::array<char, kOutputChunk> bytes;
+        const ssize_t got = read(self->output_.native_handle(), bytes.data(), bytes.size());
+        if (got <= 0)
+            return;
+        if (!report_output(*self->library_, self->host_id_,
+                           {bytes.data(), static_cast<std::size_t>(got)}))
+            self->wait_for_output();
+    });
+}
+
+void HostWatch::output_done() {
+    boost::asio::post(control_thread(), [self = shared_from_this()] {
+        if (self->output_.is_open())
+            self->wait_for_output();
+    });
+}
+
+void HostWatch::wait_for_doorbell() {
+    doorbell_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& error) {
+        if (error)
+            return;
+        std::uint64_t rings;
+        [[maybe_unused]] const auto got =
+            read(self->doorbell_.native_handle(), &rings, sizeof rings);
+        serve_channels(*self->host_);
+        self->wait_for_doorbell();
+    });
+}
+
+void HostWatch::stop(std::function<void()> then) {
+    auto self = shared_from_this();
+    boost::asio::post(control_thread(), [self, then = std::move(then)] {
+        self->on_gone_ = nullptr;
+        self->grace_.cancel();
+        self->pidfd_.close();
+        if (self->output_.is_open()) { // the last words
+            std::array<char, kOutputChunk> bytes;
+            const ssize_t got = read(self->output_.native_handle(), bytes.data(), bytes.size());
+            if (got > 0)
+                report_output(*self->library_, self->host_id_,
+                              {bytes.data(), static_cast<std::size_t>(got)});
+            self->output_.close();
+        }
+        boost::asio::post(upcall_thread(), [self, then] {
+            self->doorbell_.close();
+            boost::asio::post(housekeeping_thread(), then);
+        });
+    });
+}
+
+void kill_after(int pidfd, std::chrono::milliseconds limit) {
+    auto duplicate = std::make_shared<Fd>(fcntl(pidfd, F_DUPFD_CLOEXEC, 3));
+    boost::asio::post(control_thread(), [duplicate, limit] {
+        auto timer = std::make_shared<boost::asio::steady_timer>(control_thread(), limit);
+        timer->async_wait([duplicate, timer](const auto&) {
+            syscall(SYS_pidfd_send_signal, duplicate->get(), SIGKILL, nullptr, 0);
+        });
+    });
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,249 @@
+#include "kernel_proxy/library.hpp"
+
+#include "kernel_proxy/call.hpp"
+#include "kernel_proxy/call_hop.hpp"
+#include "kernel_proxy/host.hpp"
+#include "kernel_proxy/trampoline.hpp"
+#include "kernel_proxy/vm_words.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+namespace cordon::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+// From this minor version on the VM reads all fields of an entry that we fill in; it is old enough
+// for every VM that we run in.
+constexpr int kEntryMinor = 14;
+// The VM's own, before 2.14 libraries don't say it.
+constexpr char kMinErts[] = "erts-12.0";
+constexpr auto kUnloadTimeout = 5s;
+// How long a start waits for the process before it to be gone: its files and locks with it.
+constexpr auto kGoneTimeout = 5s;
+
+std::mutex libraries_lock;
+std::map<std::string, Library*> libraries; // by shim path
+
+// nif_init, load and upgrade of one load_nif run one after the other on one thread, and load is not
+// told whose it is.
+thread_local Library* entering = nullptr;
+
+} // namespace
+
+// --- what the VM calls ---------------------------------------------------------------------------
+
+int library_load(ErlNifEnv* env, void** private_data, ERL_NIF_TERM info) {
+    return entering->load_instance(env, private_data, nullptr, info);
+}
+
+int library_upgrade(ErlNifEnv* env, void** private_data, void** old_private_data,
+                    ERL_NIF_TERM info) {
+    // The old instance may be of another file, or not isolated at all.
+    auto* old = static_cast<ModuleInstance*>(*old_private_data);
+    Library& library = *entering;
+    const bool same = std::find(library.instances_.begin(), library.instances_.end(), old) !=
+                      library.instances_.end();
+    return library.load_instance(env, private_data, same ? old : nullptr, info);
+}
+
+void library_unload(ErlNifEnv* env, void* private_data) {
+    auto* instance = static_cast<ModuleInstance*>(private_data);
+    instance->library->unload_instance(env, instance);
+}
+
+extern "C" __attribute__((visibility("default"))) ErlNifEntry*
+cordon_shim_entry(const char* shim, const char* sidecar) {
+    Library* library = Library::of_shim(shim, sidecar);
+    entering = library;
+    return library == nullptr ? nullptr : library->entry();
+}
+
+// --- the library
+// -----------------------------------------------------------------------------------
+
+Library* Library::of_shim(const char* shim, const char* sidecar) try {
+    Sidecar read = read_sidecar(sidecar);
+    if (read.manifest.functions.size() > kMaxFunctions) {
+        std::fprintf(stderr, "cordon: %s has %zu functions, at most %u can be isolated\n",
+                     read.library.c_str(), read.manifest.functions.size(), kMaxFunctions);
+        return nullptr;
+    }
+    const std::scoped_lock guard(libraries_lock);
+    Library*& library = libraries[shim];
+    if (library == nullptr) {
+        library = new Library(std::move(read));
+        library->build_entry();
+    }
+    return library;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "cordon: %s: %s\n", shim, error.what());
+    return nullptr;
+}
+
+Library::Library(Sidecar sidecar)
+    : sidecar_(std::move(sidecar)),
+      function_states_(std::make_unique<FunctionState[]>(sidecar_.manifest.functions.size())) {}
+
+Library::~Library() = default;
+
+std::vector<Library*> Library::all() {
+    const std::scoped_lock guard(libraries_lock);
+    std::vector<Library*> found;
+    for (const auto& [shim, library] : libraries)
+        found.push_back(library);
+    return found;
+}
+
+// What the VM checks of a library it checks of this entry: names, arities, flags and versions are
+// the real library's, so that its errors are the ones that it would give for that.
+void Library::build_entry() {
+    const ipc::Opened& manifest = sidecar_.manifest;
+    for (std::uint32_t i = 0; i < manifest.functions.size(); ++i) {
+        const ipc::FunctionRecord& function = manifest.functions[i];
+        functions_.push_back(
+            {function.name.c_str(), function.arity, trampoline(i, function.flags), function.flags});
+    }
+    const bool refused_by_version =
+        manifest.major != 2 || manifest.minor == 5 || manifest.minor > ERL_NIF_MINOR_VERSION;
+    entry_.major = manifest.major;
+    entry_.minor = refused_by_version ? manifest.minor : kEntryMinor;
+    entry_.name = manifest.module.c_str();
+    entry_.num_of_funcs = static_cast<int>(functions_.size());
+    entry_.funcs = functions_.data();
+    entry_.load = &library_load;
+    entry_.upgrade = manifest.has_upgrade ? &library_upgrade : nullptr;
+    entry_.unload = &library_unload;
+    entry_.vm_variant =
+        manifest.vm_variant.empty() ? ERL_NIF_VM_VARIANT : manifest.vm_variant.c_str();
+    entry_.options = manifest.options;
+    entry_.sizeof_ErlNifResourceTypeInit = sizeof(ErlNifResourceTypeInit);
+    entry_.min_erts = manifest.min_erts.empty() ? kMinErts : manifest.min_erts.c_str();
+}
+
+Host* Library::start_host(Clock::time_point deadline, std::string* why) {
+    const std::scoped_lock guard(start_lock_);
+    return start_host_locked(deadline, why);
+}
+
+Host* Library::start_host_locked(Clock::time_point deadline, std::string* why) {
+    Host* current = current_.load(std::memory_order_acquire);
+    if (current != nullptr && current->accepts_calls())
+        return current;
+    // Files and locks of the library are free only when its last process is gone.
+    if (current != nullptr && !current->await_gone(Clock::now() + kGoneTimeout)) {
+        current->kill({HostEnd::Kind::Stopped});
+        if (!current->await_gone(Clock::now() + kGoneTimeout)) {
+            *why = "the host before it (process " + std::to_string(current->os_pid()) +
+                   ") does not end";
+            return nullptr;
+        }
+    }
+    Host* host = nullptr;
+    for (const auto& candidate : hosts_)
+        if (candidate->state() == Host::State::Closed)
+            host = candidate.get();
+    if (host == nullptr) {
+        hosts_.push_back(std::make_unique<Host>(*this));
+        host = hosts_.back().get();
+    }
+    resources_.clear();
+    if (std::string wrong = host->start(++generation_, deadline); !wrong.empty()) {
+        *why = wrong;
+        return nullptr;
+    }
+    current_.store(host, std::memory_order_release);
+    return host;
+}
+
+Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* why) {
+    const std::scoped_lock guard(start_lock_);
+    std::string text;
+    const auto timeout = std::chrono::milliseconds(options().load_timeout);
+    Host* host = start_host_locked(Clock::now() + timeout, &text);
+    if (host == nullptr) {
+        *why = {HostEnd::Kind::StartFailed, 0, text, 0, {}};
+        return nullptr;
+    }
+    if (instance.loaded_generation.load(std::memory_order_relaxed) == host->generation())
+        return host;
+    int code = 0;
+    const ERL_NIF_TERM info = enif_make_copy(env, instance.load_info);
+    const bool done =
+        call_inline(env, instance, *host, ipc::RequestKind::Load, info, 0, timeout, &code);
+    if (!done) {
+        *why = host->end();
+        return nullptr;
+    }
+    if (code != 0) {
+        *why = {HostEnd::Kind::Load, code, "", 0, {}};
+        return nullptr;
+    }
+    instance.loaded_generation.store(host->generation(), std::memory_order_release);
+    return host;
+}
+
+int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* old,
+                           ERL_NIF_TERM info) {
+    constexpr int kHostFailed = 1;
+    ErlNifPid self;
+    if (enif_self(env, &self) != nullptr)
+        pid_word(self); // teaches the tag of local pids
+    ErlNifResourceType* resources = ResourceTable::open_type(env);
+    ErlNifResourceType* pending = open_pending_call_type(env);
+    if (resources == nullptr || pending == nullptr)
+        return kHostFailed;
+    const std::scoped_lock guard(start_lock_);
+    const auto timeout = std::chrono::milliseconds(old != nullptr ? options().upgrade_timeout
+                                                                  : options().load_timeout);
+    std::string why;
+    Host* host = start_host_locked(Clock::now() + timeout, &why);
+    if (host == nullptr) {
+        std::fprintf(stderr, "cordon: %s cannot be loaded: %s\n", path().c_str(), why.c_str());
+        return kHostFailed;
+    }
+    auto instance = std::make_unique<ModuleInstance>();
+    instance->library = this;
+    instance->id = ++last_instance_;
+    instance->pending_calls = pending;
+    instance->info_env = enif_alloc_env();
+    instance->load_info = enif_make_copy(instance->info_env, info);
+    resource_type_.store(resources, std::memory_order_release);
+
+    // An old instance that this host knows is upgraded; otherwise there is nothing to upgrade from.
+    const bool upgrade = old != nullptr && old->loaded_generation.load() == host->generation();
+    int code = kHostFailed;
+    if (!call_inline(env, *instance, *host,
+                     upgrade ? ipc::RequestKind::Upgrade : ipc::RequestKind::Load, info,
+                     upgrade ? old->id : 0, timeout, &code))
+        code = kHostFailed;
+    if (code != 0) {
+        enif_free_env(instance->info_env);
+        if (instances_.empty())
+            host->kill({HostEnd::Kind::Stopped});
+        return code;
+    }
+    instance->loaded_generation.store(host->generation(), std::memory_order_release);
+    instances_.push_back(instance.get());
+    *private_data = instance.release();
+    return 0;
+}
+
+void Library::unload_instance(ErlNifEnv* env, ModuleInstance* instance) {
+    const std::scoped_lock guard(start_lock_);
+    Host* host = current_.load(std::memory_order_acquire);
+    int code = 0;
+    if (host != nullptr && host->accepts_calls() &&
+        instance->loaded_generation.load() == host->generation())
+        call_inline(env, *instance, *host, ipc::RequestKind::Unload, enif_make_list(env, 0), 0,
+                    kUnloadTimeout, &code);
+    std::erase(instances_, instance);
+    if (instances_.empty() && host != nullptr)
+        host->kill({HostEnd::Kind::Stopped}); // statics start anew with the next load
+    enif_free_env(instance->info_env);
+    delete instance;
+}
+
+} // namespace cordon::proxy

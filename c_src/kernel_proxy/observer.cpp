@@ -1,0 +1,131 @@
+#include "kernel_proxy/observer.hpp"
+
+#include "kernel_proxy/host.hpp"
+#include "kernel_proxy/library.hpp"
+
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <poll.h>
+#include <unistd.h>
+
+namespace cordon::proxy {
+namespace {
+
+std::mutex observer_lock;
+std::optional<ErlNifPid> observer;
+
+// A map under construction, in an environment of its own.
+class Event {
+  public:
+    Event() : env_(enif_alloc_env()), map_(enif_make_new_map(env_)) {}
+    ~Event() { enif_free_env(env_); }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+
+    ErlNifEnv* env() const { return env_; }
+    void put(const char* key, ERL_NIF_TERM value) {
+        enif_make_map_put(env_, map_, enif_make_atom(env_, key), value, &map_);
+    }
+    void put_number(const char* key, std::uint64_t value) {
+        put(key, enif_make_uint64(env_, value));
+    }
+    void put_string(const char* key, std::string_view bytes) {
+        put(key, enif_make_string_len(env_, bytes.data(), bytes.size(), ERL_NIF_LATIN1));
+    }
+    void put_binary(const char* key, std::string_view bytes) {
+        ERL_NIF_TERM binary;
+        std::memcpy(enif_make_new_binary(env_, bytes.size(), &binary), bytes.data(), bytes.size());
+        put(key, binary);
+    }
+    void put_library(const Library& library) {
+        put("module", enif_make_atom(env_, library.module_name().c_str()));
+        put_string("library", library.path());
+    }
+    bool send(const char* name) {
+        const std::scoped_lock guard(observer_lock);
+        return observer && enif_send(nullptr, &*observer, env_,
+                                     enif_make_tuple3(env_, enif_make_atom(env_, "cordon_event"),
+                                                      enif_make_atom(env_, name), map_)) != 0;
+    }
+
+  private:
+    ErlNifEnv* env_;
+    ERL_NIF_TERM map_;
+};
+
+ERL_NIF_TERM mfa(ErlNifEnv* env, const Library& library, std::uint32_t index) {
+    const ipc::FunctionRecord& function = library.function(index);
+    return enif_make_tuple3(env, enif_make_atom(env, library.module_name().c_str()),
+                            enif_make_atom(env, function.name.c_str()),
+                            enif_make_uint(env, function.arity));
+}
+
+} // namespace
+
+void set_observer(const ErlNifPid& pid) {
+    const std::scoped_lock guard(observer_lock);
+    observer = pid;
+}
+
+void report_host_started(const Host& host) {
+    if (!host.library().has_entry())
+        return; // discovery
+    Event event;
+    event.put_number("host", host.id());
+    event.put_number("os_pid", static_cast<std::uint64_t>(host.os_pid()));
+    event.put_number("generation", host.generation());
+    event.put_library(host.library());
+    event.send("host_started");
+}
+
+void report_host_down(const Library& library, const HostDown& down, const HostEnd& end) {
+    if (!library.has_entry())
+        return;
+    Event event;
+    event.put_number("host", down.host);
+    event.put_number("os_pid", static_cast<std::uint64_t>(down.os_pid));
+    event.put_number("generation", down.generation);
+    event.put_number("age_ms", static_cast<std::uint64_t>(down.age.count()));
+    event.put_library(library);
+    event.put("reason", end.to_term(event.env()));
+    if (end.kind == HostEnd::Kind::Signal)
+        event.put_number("fault_address", end.fault_address);
+    ERL_NIF_TERM calls = enif_make_list(event.env(), 0);
+    for (const std::uint32_t function : down.calls)
+        calls = enif_make_list_cell(event.env(), mfa(event.env(), library, function), calls);
+    event.put("calls", calls);
+    event.send("host_down");
+}
+
+bool report_output(const Library& library, std::uint64_t host, std::string_view bytes) {
+    Event event;
+    event.put_number("host", host);
+    event.put("module", enif_make_atom(event.env(), library.module_name().c_str()));
+    event.put_binary("data", bytes);
+    if (event.send("host_output"))
+        return true;
+    pollfd ready{STDERR_FILENO, POLLOUT, 0};
+    if (poll(&ready, 1, 0) == 1) // never wait for a terminal
+        [[maybe_unused]]
+        const auto written =
+            write(STDERR_FILENO, bytes.data(), std::min<std::size_t>(bytes.size(), 4096));
+    return false;
+}
+
+void report_unsupported(const Host& host, std::uint32_t function, std::string_view name) {
+    Event event;
+    event.put_number("host", host.id());
+    event.put_library(host.library());
+    event.put("function", enif_make_atom_len(event.env(), name.data(), name.size()));
+    event.put("mfa", mfa(event.env(), host.library(), function));
+    event.send("enif_unsupported");
+}
+
+void report_keeper_down() {
+    Event event;
+    event.put("reason", enif_make_atom(event.env(), "gone"));
+    event.send("keeper_down");
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,247 @@
+// The NIFs of module cordon_nif: what the Erlang side asks of the proxy.
+#include "kernel_proxy/call_hop.hpp"
+#include "kernel_proxy/discovery.hpp"
+#include "kernel_proxy/host.hpp"
+#include "kernel_proxy/keeper_client.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/observer.hpp"
+#include "kernel_proxy/vm_words.hpp"
+
+#include <cstring>
+#include <optional>
+#include <string>
+
+namespace cordon::proxy {
+namespace {
+
+std::mutex programs_lock;
+std::string nif_host_program;
+std::string proxy_file;
+
+ERL_NIF_TERM atom(ErlNifEnv* env, const char* name) {
+    return enif_make_atom(env, name);
+}
+
+// A string or binary argument.
+std::optional<std::string> get_text(ErlNifEnv* env, ERL_NIF_TERM term) {
+    ErlNifBinary bytes;
+    if (enif_inspect_iolist_as_binary(env, term, &bytes) == 0)
+        return std::nullopt;
+    return std::string(reinterpret_cast<const char*>(bytes.data), bytes.size);
+}
+
+ERL_NIF_TERM make_binary(ErlNifEnv* env, const std::string& bytes) {
+    ERL_NIF_TERM term;
+    std::memcpy(enif_make_new_binary(env, bytes.size(), &term), bytes.data(), bytes.size());
+    return term;
+}
+
+ERL_NIF_TERM make_error(ErlNifEnv* env, const std::string& reason, const std::string& text) {
+    return enif_make_tuple2(env, atom(env, "error"),
+                            enif_make_tuple2(env, atom(env, reason.c_str()),
+                                             enif_make_string(env, text.c_str(), ERL_NIF_LATIN1)));
+}
+
+// C++ exceptions end here: the VM knows none.
+using NifFunctionBody = ERL_NIF_TERM (*)(ErlNifEnv*, int, const ERL_NIF_TERM[]);
+
+template <NifFunctionBody body>
+ERL_NIF_TERM guarded(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[]) try {
+    return body(env, argc, argv);
+} catch (const std::exception& error) {
+    return make_error(env, "system_limit", error.what());
+}
+
+ERL_NIF_TERM start(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
+    const auto host = get_text(env, argv[0]);
+    const auto proxy = get_text(env, argv[1]);
+    if (!host || !proxy)
+        return enif_make_badarg(env);
+    if (const std::string wrong = KeeperClient::instance().ensure_running(*host); !wrong.empty())
+        return make_error(env, "nif_host", wrong);
+    const std::scoped_lock guard(programs_lock);
+    nif_host_program = *host;
+    proxy_file = *proxy;
+    return atom(env, "ok");
+}
+
+template <class Number>
+bool get_option(ErlNifEnv* env, ERL_NIF_TERM map, const char* key, Number* value) {
+    ERL_NIF_TERM term;
+    ErlNifSInt64 number;
+    if (enif_get_map_value(env, map, atom(env, key), &term) == 0)
+        return false;
+    if (enif_is_identical(term, atom(env, "infinity")) != 0) {
+        *value = static_cast<Number>(-1);
+        return true;
+    }
+    if (enif_get_int64(env, term, &number) == 0 || number < 0)
+        return false;
+    *value = static_cast<Number>(number);
+    return true;
+}
+
+bool get_options(ErlNifEnv* env, ERL_NIF_TERM map, LibraryOptions* options) {
+    return get_option(env, map, "call_timeout", &options->call_timeout) &&
+           get_option(env, map, "load_timeout", &options->load_timeout) &&
+           get_option(env, map, "upgrade_timeout", &options->upgrade_timeout) &&
+           get_option(env, map, "stack_size", &options->stack_size) &&
+           get_option(env, map, "pool_size", &options->pool_size) &&
+           get_option(env, map, "atom_limit", &options->atom_limit);
+}
+
+ERL_NIF_TERM make_manifest(ErlNifEnv* env, const ipc::Opened& manifest) {
+    ERL_NIF_TERM map = enif_make_new_map(env);
+    const auto put = [&](const char* key, ERL_NIF_TERM value) {
+        enif_make_map_put(env, map, atom(env, key), value, &map);
+    };
+    const auto put_bool = [&](const char* key, bool value) {
+        put(key, atom(env, value ? "true" : "false"));
+    };
+    put("module", atom(env, manifest.module.c_str()));
+    put("major", enif_make_int(env, manifest.major));
+    put("minor", enif_make_int(env, manifest.minor));
+    put_bool("load", manifest.has_load);
+    put_bool("upgrade", manifest.has_upgrade);
+    put_bool("unload", manifest.has_unload);
+    std::vector<ERL_NIF_TERM> functions;
+    for (const ipc::FunctionRecord& function : manifest.functions) {
+        const char* where = function.flags == 0                             ? "normal"
+                            : function.flags == ERL_NIF_DIRTY_JOB_CPU_BOUND ? "dirty_cpu"
+                                                                            : "dirty_io";
+        functions.push_back(enif_make_tuple3(env, atom(env, function.name.c_str()),
+                                             enif_make_uint(env, function.arity),
+                                             atom(env, where)));
+    }
+    put("functions",
+        enif_make_list_from_array(env, functions.data(), static_cast<unsigned>(functions.size())));
+    return map;
+}
+
+ERL_NIF_TERM discover_library(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
+    Sidecar sidecar;
+    const auto path = get_text(env, argv[0]);
+    if (!path || !get_options(env, argv[1], &sidecar.options))
+        return enif_make_badarg(env);
+    sidecar.library = *path;
+    {
+        const std::scoped_lock guard(programs_lock);
+        sidecar.nif_host = nif_host_program;
+        sidecar.proxy = proxy_file;
+    }
+    if (sidecar.nif_host.empty())
+        return make_error(env, "nif_host", "cordon_nif:start/2 has not been called");
+    Discovered found = discover(sidecar);
+    if (!found.reason.empty())
+        return make_error(env, found.reason, found.text);
+    sidecar.manifest = std::move(found.manifest);
+    return enif_make_tuple3(env, atom(env, "ok"), make_manifest(env, sidecar.manifest),
+                            make_binary(env, write_sidecar(sidecar)));
+}
+
+ERL_NIF_TERM observe(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
+    ErlNifPid pid;
+    if (enif_get_local_pid(env, argv[0], &pid) == 0)
+        return enif_make_badarg(env);
+    set_observer(pid);
+    return atom(env, "ok");
+}
+
+Host* find_host(std::uint64_t id) {
+    for (const Library* library : Library::all())
+        if (Host* host = library->current_host(); host != nullptr && host->id() == id)
+            return host;
+    return nullptr;
+}
+
+ERL_NIF_TERM output_done(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
+    ErlNifUInt64 id;
+    if (enif_get_uint64(env, argv[0], &id) == 0)
+        return enif_make_badarg(env);
+    if (Host* host = find_host(id))
+        host->output_done();
+    return atom(env, "ok");
+}
+
+ERL_NIF_TERM hosts(ErlNifEnv* env, int, const ERL_NIF_TERM[]) {
+    ERL_NIF_TERM list = enif_make_list(env, 0);
+    for (const Library* library : Library::all()) {
+        const Host* host = library->current_host();
+        if (host == nullptr)
+            continue;
+        ERL_NIF_TERM map = enif_make_new_map(env);
+        const auto put = [&](const char* key, ERL_NIF_TERM value) {
+            enif_make_map_put(env, map, atom(env, key), value, &map);
+        };
+        const auto age = Clock::now() - host->started_at();
+        put("host", enif_make_uint64(env, host->id()));
+        put("os_pid", enif_make_int(env, host->os_pid()));
+        put("generation", enif_make_uint64(env, host->generation()));
+        put("module", atom(env, library->module_name().c_str()));
+        put("library", enif_make_string(env, library->path().c_str(), ERL_NIF_LATIN1));
+        put("state", atom(env, host->accepts_calls() ? "running" : "down"));
+        put("calls", enif_make_uint(env, host->calls_in_flight()));
+        put("age_ms", enif_make_int64(
+                          env, std::chrono::duration_cast<std::chrono::milliseconds>(age).count()));
+        list = enif_make_list_cell(env, map, list);
+    }
+    return list;
+}
+
+ERL_NIF_TERM stop_host(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
+    ErlNifUInt64 id;
+    if (enif_get_uint64(env, argv[0], &id) == 0)
+        return enif_make_badarg(env);
+    Host* host = find_host(id);
+    if (host == nullptr || !host->accepts_calls())
+        return enif_make_tuple2(env, atom(env, "error"), atom(env, "not_found"));
+    host->kill({HostEnd::Kind::Stopped});
+    return atom(env, "ok");
+}
+
+ERL_NIF_TERM keeper(ErlNifEnv* env, int, const ERL_NIF_TERM[]) {
+    const pid_t pid = KeeperClient::instance().pid();
+    return pid == 0 ? atom(env, "undefined") : enif_make_int(env, pid);
+}
+
+// load_info: #{dirty_io_schedulers := N, port := Port}.
+int load(ErlNifEnv* env, void**, ERL_NIF_TERM info) {
+    ERL_NIF_TERM value;
+    int count = 0;
+    if (enif_get_map_value(env, info, atom(env, "dirty_io_schedulers"), &value) != 0 &&
+        enif_get_int(env, value, &count) != 0)
+        set_dirty_io_schedulers(count);
+    ErlNifPort port;
+    if (enif_get_map_value(env, info, atom(env, "port"), &value) != 0 &&
+        enif_get_local_port(env, value, &port) != 0)
+        port_word(port); // teaches the tag of local ports
+    return 0;
+}
+
+int upgrade(ErlNifEnv* env, void** private_data, void**, ERL_NIF_TERM info) {
+    return load(env, private_data, info);
+}
+
+ErlNifFunc functions[] = {
+    {"start", 2, &guarded<start>, ERL_NIF_DIRTY_JOB_IO_BOUND},
+    {"discover", 2, &guarded<discover_library>, ERL_NIF_DIRTY_JOB_IO_BOUND},
+    {"set_observer", 1, &guarded<observe>, 0},
+    {"output_done", 1, &guarded<output_done>, 0},
+    {"hosts", 0, &guarded<hosts>, 0},
+    {"stop_host", 1, &guarded<stop_host>, 0},
+    {"keeper", 0, &guarded<keeper>, 0},
+};
+
+} // namespace
+} // namespace cordon::proxy
+
+namespace {
+using cordon::proxy::functions;
+using cordon::proxy::load;
+using cordon::proxy::upgrade;
+} // namespace
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+ERL_NIF_INIT(cordon_nif, functions, load, nullptr, upgrade, nullptr)
+#pragma GCC diagnostic pop

@@ -1,0 +1,55 @@
+// Proxy resources: what Erlang holds of a resource that lives in a host.
+//
+// The same host resource is the same Erlang reference as long as Erlang holds it. The table knows
+// the external term format of each proxy's reference: a VM revives a live resource from that, and
+// tells when it has died meanwhile (erl_nif(3), enif_make_resource). So the table itself keeps
+// nothing alive, and there is no race with the garbage collector.
+//
+// Each proxy stands for one reference that the VM has on the host's resource: an acquire event
+// when it is made, a release event when it is collected.
+#pragma once
+
+#include "shared_heap/term.hpp"
+
+#include <cstdint>
+#include <erl_nif.h>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace cordon::proxy {
+
+class Host;
+class Library;
+
+struct ProxyResource {
+    Library* library;
+    std::uint64_t generation;
+    std::uint64_t handle;
+    std::uint64_t serial; // tells apart proxies of the same handle, one after the other
+};
+
+class ResourceTable {
+  public:
+    // Of a module instance's load or upgrade; nullptr when the VM refuses.
+    static ErlNifResourceType* open_type(ErlNifEnv* env);
+
+    // The reference for `handle` of the running `host`, in `env`.
+    ERL_NIF_TERM make_reference(ErlNifEnv* env, Host& host, std::uint64_t handle);
+    // A new generation: handles of before mean nothing now.
+    void clear();
+
+  private:
+    static void on_collected(ErlNifEnv* env, void* object);
+
+    struct Entry {
+        std::uint64_t serial;
+        std::string encoded; // external term format of the reference
+    };
+    std::mutex lock_;
+    std::uint64_t last_serial_ = 0;
+    std::unordered_map<std::uint64_t, Entry> entries_;
+};
+
+} // namespace cordon::proxy

@@ -1,0 +1,87 @@
+#include "kernel_proxy/response_wait.hpp"
+
+#include "compat_ipc/futex.hpp"
+#include "kernel_proxy/spin_grants.hpp"
+
+#include <algorithm>
+
+namespace cordon::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Longer than that a response is not worth a core.
+constexpr auto kSpinLimit = 15us;
+constexpr int kChecksAtOnce = 256;
+constexpr int kChecksPerClockRead = 64;
+// A sleeper looks at the host's end that often even if every wake were lost.
+constexpr std::chrono::nanoseconds kSleepSlice = 10ms;
+
+bool responded(const ipc::ResponseHalf& response, const Slot& slot) {
+    return response.seq.load(std::memory_order_acquire) == slot.seq;
+}
+
+} // namespace
+
+bool ring_doorbell(Host& host, Slot& slot) {
+    ipc::RequestHalf& request = host.request(slot);
+    slot.seq = (slot.seq + 1) & ipc::kSeqMask;
+    if (!slot.spin_granted.load(std::memory_order_relaxed))
+        SpinGrants::instance().grant(request, slot.spin_granted);
+    // Partner: the worker sets `parked`, then looks at seq (both seq_cst).
+    request.seq.store(slot.seq, std::memory_order_seq_cst);
+    if (host.response(slot).parked.load(std::memory_order_seq_cst) == 0)
+        return SpinGrants::instance().any();
+    ipc::futex_wake_all(request.seq);
+    return false; // a spinning caller may keep the woken worker off this very core
+}
+
+bool response_came_at_once(const Host& host, const Slot& slot) {
+    const ipc::ResponseHalf& response = host.response(slot);
+    for (int i = 0; i < kChecksAtOnce; ++i) {
+        if (responded(response, slot))
+            return true;
+        ipc::cpu_relax();
+    }
+    return false;
+}
+
+Waited await_response(Host& host, Slot& slot, bool spin, Clock::time_point limit) {
+    const ipc::ResponseHalf& response = host.response(slot);
+    if (spin) {
+        const Clock::time_point until = std::min(limit, Clock::now() + kSpinLimit);
+        do {
+            for (int i = 0; i < kChecksPerClockRead; ++i) {
+                if (responded(response, slot))
+                    return Waited::Response;
+                ipc::cpu_relax();
+            }
+        } while (Clock::now() < until);
+    }
+    auto& waiting = host.request(slot).waiting;
+    waiting.store(1, std::memory_order_seq_cst); // partner: wake_if_waiting in the host
+    host.begin_wait();
+    Waited result;
+    for (;;) {
+        const std::uint32_t seen = response.seq.load(std::memory_order_seq_cst);
+        if (seen == slot.seq) {
+            result = Waited::Response;
+            break;
+        }
+        if (host.ended() || host.adopt_crash_record()) {
+            result = Waited::HostEnded;
+            break;
+        }
+        const auto left = limit - Clock::now();
+        if (left <= 0ns) {
+            result = Waited::LimitReached;
+            break;
+        }
+        ipc::futex_wait(response.seq, seen, std::min<std::chrono::nanoseconds>(left, kSleepSlice));
+    }
+    host.finish_wait();
+    waiting.store(0, std::memory_order_relaxed);
+    return result;
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,23 @@
+// Hop 3 to 7: waiting for the response half of a slot. Every wait has an end: the response, the
+// host's end, the limit of the caller.
+#pragma once
+
+#include "kernel_proxy/clock.hpp"
+#include "kernel_proxy/host.hpp"
+
+namespace cordon::proxy {
+
+enum class Waited { Response, HostEnded, LimitReached };
+
+// Rings the doorbell for what has been written to the request half. True when the worker was awake:
+// then it pays to spin for the response.
+bool ring_doorbell(Host& host, Slot& slot);
+
+// Spins first when `spin`; sleeps until `limit` at most.
+Waited await_response(Host& host, Slot& slot, bool spin, Clock::time_point limit);
+
+// A first try that takes no clock: true when the response came while a hot caller would spin
+// anyway.
+bool response_came_at_once(const Host& host, const Slot& slot);
+
+} // namespace cordon::proxy

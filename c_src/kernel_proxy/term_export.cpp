@@ -1,0 +1,290 @@
+#include "kernel_proxy/term_export.hpp"
+
+#include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/host.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/seal.hpp"
+#include "kernel_proxy/vm_words.hpp"
+
+#include <cstring>
+#include <unordered_map>
+#include <vector>
+
+namespace cordon::proxy {
+namespace {
+
+using term::ExternalType;
+using term::Kind;
+
+// In words written. Up to here a term is written as a tree, then again from the start with sharing.
+constexpr std::uint64_t kSharingThreshold = 1 << 20;
+
+struct SharingWanted {};
+
+class Exporter {
+  public:
+    Exporter(ErlNifEnv* env, Host& host, ArgumentArena& arena, Stale stale, bool sharing)
+        : env_(env), host_(host), arena_(arena), stale_(stale), sharing_(sharing) {}
+
+    Word run(ERL_NIF_TERM term) {
+        Word result = leaf(term);
+        if (result != 0)
+            return result;
+        push(term, &result);
+        while (!todo_.empty()) {
+            const Todo next = todo_.back();
+            todo_.pop_back();
+            *next.destination = compound(next.term);
+        }
+        return result;
+    }
+
+  private:
+    struct Todo {
+        ERL_NIF_TERM term;
+        Word* destination;
+    };
+
+    ArgumentArena::Block allocate(std::uint64_t words) {
+        written_ += words;
+        if (!sharing_ && written_ > kSharingThreshold)
+            throw SharingWanted{};
+        return arena_.allocate(words);
+    }
+
+    // A tuple, a list or a map waits for its turn; everything else is written at once.
+    void put(ERL_NIF_TERM term, Word* destination) {
+        if (const Word word = leaf(term); word != 0)
+            *destination = word;
+        else
+            push(term, destination);
+    }
+
+    void push(ERL_NIF_TERM term, Word* destination) { todo_.push_back({term, destination}); }
+
+    Word leaf(ERL_NIF_TERM term);
+    Word compound(ERL_NIF_TERM term);
+    Word integer(ERL_NIF_TERM term);
+    Word bitstring(ERL_NIF_TERM term);
+    Word reference(ERL_NIF_TERM term);
+    Word external(ERL_NIF_TERM term, ExternalType type);
+    Word list(ERL_NIF_TERM term);
+    Word tuple(ERL_NIF_TERM term);
+    Word map(ERL_NIF_TERM term);
+    Word float_word(ERL_NIF_TERM term);
+
+    ErlNifEnv* env_;
+    Host& host_;
+    ArgumentArena& arena_;
+    const Stale stale_;
+    const bool sharing_;
+    std::uint64_t written_ = 0;
+    std::vector<Todo> todo_;
+    std::unordered_map<ERL_NIF_TERM, Word> seen_; // by the VM's word: equal words are one object
+};
+
+Word Exporter::leaf(ERL_NIF_TERM term) {
+    switch (enif_term_type(env_, term)) {
+    case ERL_NIF_TERM_TYPE_INTEGER:
+        return integer(term);
+    case ERL_NIF_TERM_TYPE_ATOM: {
+        const Word word = BeamAtoms::instance().word_of(env_, term);
+        if (word == 0)
+            throw ArgumentsTooLarge("the atom segment is full");
+        return word;
+    }
+    case ERL_NIF_TERM_TYPE_BITSTRING:
+        return bitstring(term);
+    case ERL_NIF_TERM_TYPE_LIST:
+        return enif_is_empty_list(env_, term) != 0 ? term::kNil : 0;
+    case ERL_NIF_TERM_TYPE_TUPLE:
+    case ERL_NIF_TERM_TYPE_MAP:
+        return 0;
+    case ERL_NIF_TERM_TYPE_FLOAT:
+        return float_word(term);
+    case ERL_NIF_TERM_TYPE_PID: {
+        ErlNifPid pid;
+        return enif_get_local_pid(env_, term, &pid) != 0 ? pid_word(pid)
+                                                         : external(term, ExternalType::Pid);
+    }
+    case ERL_NIF_TERM_TYPE_PORT: {
+        ErlNifPort port;
+        return enif_get_local_port(env_, term, &port) != 0 ? port_word(port)
+                                                           : external(term, ExternalType::Port);
+    }
+    case ERL_NIF_TERM_TYPE_REFERENCE:
+        return reference(term);
+    case ERL_NIF_TERM_TYPE_FUN:
+        return external(term, ExternalType::Fun);
+    default:
+        throw ArgumentsTooLarge("a kind of term that this version of cordon does not know");
+    }
+}
+
+Word Exporter::integer(ERL_NIF_TERM term) {
+    ErlNifSInt64 value;
+    ErlNifUInt64 large;
+    Kind kind = Kind::Int64;
+    if (enif_get_int64(env_, term, &value) != 0) {
+        if (term::fits_small(value))
+            return term::make_small(value);
+        large = static_cast<ErlNifUInt64>(value);
+    } else if (enif_get_uint64(env_, term, &large) != 0) {
+        kind = Kind::Uint64;
+    } else {
+        return external(term, ExternalType::Integer);
+    }
+    const auto block = allocate(2);
+    block.local[0] = term::make_header(kind, 1);
+    block.local[1] = large;
+    return term::make_boxed(block.address);
+}
+
+Word Exporter::float_word(ERL_NIF_TERM term) {
+    double value = 0;
+    enif_get_double(env_, term, &value);
+    const auto block = allocate(2);
+    block.local[0] = term::make_header(Kind::Float, 1);
+    std::memcpy(&block.local[1], &value, sizeof value);
+    return term::make_boxed(block.address);
+}
+
+Word Exporter::bitstring(ERL_NIF_TERM term) {
+    if (enif_is_binary(env_, term) == 0)
+        return external(term, ExternalType::Bitstring);
+    ErlNifBinary binary;
+    if (enif_inspect_binary(env_, term, &binary) == 0)
+        throw std::bad_alloc();
+    if (sharing_)
+        if (const auto known = seen_.find(term); known != seen_.end())
+            return known->second;
+    const auto block = allocate(1 + term::bytes_to_words(binary.size));
+    block.local[0] = term::make_header(Kind::Binary, binary.size);
+    std::memcpy(&block.local[1], binary.data, binary.size);
+    const Word word = term::make_boxed(block.address);
+    if (sharing_)
+        seen_.emplace(term, word);
+    return word;
+}
+
+Word Exporter::reference(ERL_NIF_TERM term) {
+    void* object = nullptr;
+    ErlNifResourceType* type = host_.library().resource_type();
+    if (type == nullptr || enif_get_resource(env_, term, type, &object) == 0)
+        return external(term, ExternalType::Reference);
+    const auto& proxy = *static_cast<const ProxyResource*>(object);
+    if (proxy.library != &host_.library())
+        return external(term, ExternalType::Reference);
+    if (proxy.generation != host_.generation()) {
+        if (stale_ == Stale::Throw)
+            throw StaleResource(proxy.generation);
+        return external(term, ExternalType::Reference);
+    }
+    const auto block = allocate(2);
+    block.local[0] = term::make_header(Kind::Resource, 1);
+    block.local[1] = proxy.handle;
+    return term::make_boxed(block.address);
+}
+
+Word Exporter::external(ERL_NIF_TERM term, ExternalType type) {
+    ErlNifBinary encoded;
+    if (enif_term_to_binary(env_, term, &encoded) == 0)
+        throw std::bad_alloc();
+    const std::uint64_t bytes = term::kSealBytes + encoded.size;
+    const auto block = allocate(2 + term::bytes_to_words(bytes));
+    block.local[0] = term::make_header(Kind::External, bytes);
+    block.local[1] = static_cast<Word>(type);
+    block.local[2] = make_seal(type, {encoded.data, encoded.size});
+    std::memcpy(&block.local[3], encoded.data, encoded.size);
+    enif_release_binary(&encoded);
+    return term::make_boxed(block.address);
+}
+
+Word Exporter::compound(ERL_NIF_TERM term) {
+    if (sharing_)
+        if (const auto known = seen_.find(term); known != seen_.end())
+            return known->second;
+    if (enif_is_tuple(env_, term) != 0)
+        return tuple(term);
+    if (enif_is_list(env_, term) != 0)
+        return list(term);
+    return map(term);
+}
+
+Word Exporter::tuple(ERL_NIF_TERM term) {
+    int arity = 0;
+    const ERL_NIF_TERM* elements = nullptr;
+    enif_get_tuple(env_, term, &arity, &elements);
+    const auto count = static_cast<std::uint64_t>(arity);
+    const auto block = allocate(1 + count);
+    const Word word = term::make_boxed(block.address);
+    if (sharing_)
+        seen_.emplace(term, word);
+    block.local[0] = term::make_header(Kind::Tuple, count);
+    for (std::uint64_t i = 0; i < count; ++i)
+        put(elements[i], &block.local[1 + i]);
+    return word;
+}
+
+// Cell after cell without a detour over the work list. What a cell leads to that is known already
+// is not written again, so lists that share tails stay linear too.
+Word Exporter::list(ERL_NIF_TERM term) {
+    auto block = allocate(2);
+    const Word word = term::make_cons(block.address);
+    if (sharing_)
+        seen_.emplace(term, word);
+    for (;;) {
+        ERL_NIF_TERM head;
+        ERL_NIF_TERM tail;
+        enif_get_list_cell(env_, term, &head, &tail);
+        put(head, &block.local[0]);
+        if (sharing_)
+            if (const auto known = seen_.find(tail); known != seen_.end()) {
+                block.local[1] = known->second;
+                return word;
+            }
+        if (enif_is_list(env_, tail) == 0 || enif_is_empty_list(env_, tail) != 0) {
+            put(tail, &block.local[1]);
+            return word;
+        }
+        const auto next = allocate(2);
+        block.local[1] = term::make_cons(next.address);
+        block = next;
+        term = tail;
+    }
+}
+
+Word Exporter::map(ERL_NIF_TERM term) {
+    std::size_t pairs = 0;
+    enif_get_map_size(env_, term, &pairs);
+    const auto block = allocate(1 + 2 * pairs);
+    const Word word = term::make_boxed(block.address);
+    if (sharing_)
+        seen_.emplace(term, word);
+    block.local[0] = term::make_header(Kind::FlatMap, pairs);
+    ErlNifMapIterator iterator;
+    if (enif_map_iterator_create(env_, term, &iterator, ERL_NIF_MAP_ITERATOR_FIRST) == 0)
+        throw std::bad_alloc();
+    ERL_NIF_TERM key;
+    ERL_NIF_TERM value;
+    for (std::size_t i = 0;
+         i < pairs && enif_map_iterator_get_pair(env_, &iterator, &key, &value) != 0; ++i) {
+        put(key, &block.local[1 + i]);
+        put(value, &block.local[1 + pairs + i]);
+        enif_map_iterator_next(env_, &iterator);
+    }
+    enif_map_iterator_destroy(env_, &iterator);
+    return word;
+}
+
+} // namespace
+
+Word export_term(ErlNifEnv* env, ERL_NIF_TERM term, Host& host, ArgumentArena& arena, Stale stale) {
+    try {
+        return Exporter(env, host, arena, stale, false).run(term);
+    } catch (const SharingWanted&) {
+        return Exporter(env, host, arena, stale, true).run(term);
+    }
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,33 @@
+// Hop 2: a term of the VM, written into the arena of a call as the host will read it.
+//
+// No recursion: a term nested a million deep takes memory, not stack. Sharing is kept once a term
+// turns out to be large (kSharingThreshold): a small term that shares its parts many times over
+// would explode otherwise, and finding that out costs time on terms that don't.
+#pragma once
+
+#include "kernel_proxy/argument_arena.hpp"
+
+#include <cstdint>
+#include <erl_nif.h>
+#include <stdexcept>
+
+namespace cordon::proxy {
+
+class Host;
+
+// A resource of an earlier generation was given to a call.
+struct StaleResource : std::runtime_error {
+    explicit StaleResource(std::uint64_t of)
+        : std::runtime_error("stale resource"), generation(of) {}
+    std::uint64_t generation;
+};
+
+// What to do with a resource of an earlier generation: a call is refused, an upcall's answer
+// carries it as the plain reference that it has become.
+enum class Stale { Throw, Plain };
+
+// The host's word for the term. Throws StaleResource, ArgumentsTooLarge, std::bad_alloc.
+term::Word export_term(ErlNifEnv* env, ERL_NIF_TERM term, Host& host, ArgumentArena& arena,
+                       Stale stale);
+
+} // namespace cordon::proxy

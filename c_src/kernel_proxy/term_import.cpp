@@ -1,0 +1,456 @@
+#include "kernel_proxy/term_import.hpp"
+
+#include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/host.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/seal.hpp"
+#include "kernel_proxy/vm_words.hpp"
+#include "shared_heap/wild.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+namespace cordon::proxy {
+namespace {
+
+using term::ExternalType;
+using term::Kind;
+
+// Below this many words a term needs no look at the kernel's count of what the host has written.
+constexpr std::uint64_t kFreeBudget = 1 << 16;
+
+// Binaries of a result may overlap: up to this many times what the host can have written.
+constexpr std::uint64_t kOverlap = 8;
+constexpr std::uint64_t kSharedBinary = 64; // bytes; smaller ones are cheaper copied
+
+struct SharingWanted {};
+
+class Importer {
+  public:
+    Importer(ErlNifEnv* env, Host& host, const ArgumentArena& arena, bool sharing)
+        : env_(env), host_(host), arena_(arena), sharing_(sharing), budget_(kFreeBudget) {}
+
+    ERL_NIF_TERM run(Word word) {
+        ERL_NIF_TERM term;
+        if (leaf(word, &term))
+            return term;
+        enter(word);
+        while (!frames_.empty())
+            step();
+        return values_.back();
+    }
+
+  private:
+    enum class Shape { Tuple, List, FlatMap, HashMap, MapNode, Pair };
+
+    // A compound that is being built. Its finished parts lie on values_ from `base` on.
+    struct Frame {
+        Shape shape;
+        Word next;               // address of the next word to look at; List: the next cell or tail
+        std::uint64_t remaining; // words; List: unused
+        std::size_t base;
+        std::uint64_t size; // arity, pairs
+        Word key;           // word of the whole, for sharing
+    };
+
+    Word read(Word address) {
+        return Wild<Word>::read(
+                   reinterpret_cast<const Word*>(host_bytes(host_, arena_, address, sizeof(Word))))
+            .unchecked();
+    }
+
+    // Checks that `words` words lie at the address, and counts them.
+    void claim(Word address, std::uint64_t words) {
+        if (address % sizeof(Word) != 0)
+            throw ProtocolViolation("misaligned_term");
+        if (words > (std::uint64_t{1} << 50))
+            throw ProtocolViolation("term_out_of_bounds");
+        host_bytes(host_, arena_, address, words * sizeof(Word));
+        spend(words);
+    }
+
+    void spend(std::uint64_t words) {
+        spent_ += words;
+        if (spent_ <= budget_)
+            return;
+        const std::uint64_t most =
+            host_.physical_words() + arena_.used() / sizeof(Word) + kFreeBudget;
+        if (spent_ <= most) {
+            budget_ = most;
+            return;
+        }
+        if (sharing_)
+            throw ProtocolViolation("endless_term");
+        throw SharingWanted{};
+    }
+
+    bool leaf(Word word, ERL_NIF_TERM* term);
+    bool boxed_leaf(Word word, ERL_NIF_TERM* term);
+    ERL_NIF_TERM binary(Word address, std::uint64_t bytes);
+    void check_binary_budget();
+    ERL_NIF_TERM external(Word address, std::uint64_t bytes);
+    void enter(Word word);
+    void step();
+    void step_list(std::size_t frame);
+    void finish(ERL_NIF_TERM term);
+    ERL_NIF_TERM make_map(std::size_t base, std::uint64_t pairs, bool interleaved);
+
+    ErlNifEnv* env_;
+    Host& host_;
+    const ArgumentArena& arena_;
+    const bool sharing_;
+    std::uint64_t spent_ = 0;
+    std::uint64_t budget_;
+    std::vector<Frame> frames_;
+    std::vector<ERL_NIF_TERM> values_;
+    // By host word; 0 while it is being built: to meet that again is a cycle.
+    std::unordered_map<Word, ERL_NIF_TERM> seen_;
+    struct KnownBinary {
+        std::uint64_t bytes;
+        ERL_NIF_TERM term;
+    };
+    std::map<Word, KnownBinary> binaries_; // by address, when sharing
+    std::uint64_t binary_words_ = 0;
+};
+
+bool Importer::leaf(Word word, ERL_NIF_TERM* term) {
+    if (term::is_small(word)) {
+        *term = enif_make_int64(env_, term::small_value(word));
+        return true;
+    }
+    if (term::is_atom(word)) {
+        *term = BeamAtoms::instance().term_of(word);
+        if (*term == 0)
+            throw ProtocolViolation("unknown_atom");
+        return true;
+    }
+    if (term::is_nil(word)) {
+        *term = enif_make_list(env_, 0);
+        return true;
+    }
+    if (term::is_cons(word))
+        return false;
+    if (term::is_boxed(word))
+        return boxed_leaf(word, term);
+    ErlNifPid pid;
+    if (pid_from_word(word, &pid)) {
+        *term = enif_make_pid(env_, &pid);
+        return true;
+    }
+    ErlNifPort port;
+    if (port_from_word(word, &port)) {
+        *term = port.port_id;
+        return true;
+    }
+    throw ProtocolViolation("invalid_term");
+}
+
+bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
+    const Word address = term::address_of(word);
+    claim(address, 1);
+    const Word header = read(address);
+    const std::uint64_t size = term::header_size(header);
+    switch (term::header_kind(header)) {
+    case Kind::Tuple:
+        if (size == 0) {
+            *term = enif_make_tuple(env_, 0);
+            return true;
+        }
+        return false;
+    case Kind::FlatMap:
+    case Kind::HashMap:
+        if (size == 0) {
+            *term = enif_make_new_map(env_);
+            return true;
+        }
+        return false;
+    case Kind::Float: {
+        claim(address + 8, 1);
+        const Word bits = read(address + 8);
+        double value;
+        std::memcpy(&value, &bits, sizeof value);
+        if (!std::isfinite(value))
+            throw ProtocolViolation("float_not_finite");
+        *term = enif_make_double(env_, value);
+        return true;
+    }
+    case Kind::Int64:
+        claim(address + 8, 1);
+        *term = enif_make_int64(env_, static_cast<ErlNifSInt64>(read(address + 8)));
+        return true;
+    case Kind::Uint64:
+        claim(address + 8, 1);
+        *term = enif_make_uint64(env_, read(address + 8));
+        return true;
+    case Kind::Binary:
+        *term = binary(address + 8, size);
+        return true;
+    case Kind::BinaryRef:
+        claim(address + 8, 1);
+        *term = binary(read(address + 8), size);
+        return true;
+    case Kind::Resource:
+        claim(address + 8, 1);
+        *term = host_.library().resources().make_reference(env_, host_, read(address + 8));
+        return true;
+    case Kind::External:
+        *term = external(address + 8, size);
+        return true;
+    case Kind::MapNode:
+        break;
+    }
+    throw ProtocolViolation("invalid_header");
+}
+
+// One copy, so what the host does to the bytes meanwhile can only change the bytes.
+ERL_NIF_TERM Importer::binary(Word address, std::uint64_t bytes) {
+    const char* from = host_bytes(host_, arena_, address, bytes);
+    ERL_NIF_TERM term;
+    if (sharing_) {
+        // Part of one that we have already: as in the VM, it then shares its bytes.
+        const auto after = binaries_.upper_bound(address);
+        if (after != binaries_.begin()) {
+            const auto& [start, known] = *std::prev(after);
+            if (address - start <= known.bytes && bytes <= known.bytes - (address - start))
+                return enif_make_sub_binary(env_, known.term, address - start, bytes);
+        }
+    }
+    binary_words_ += term::bytes_to_words(bytes);
+    if (binary_words_ > budget_)
+        check_binary_budget();
+    unsigned char* to = enif_make_new_binary(env_, bytes, &term);
+    if (to == nullptr)
+        throw std::bad_alloc();
+    std::memcpy(to, from, bytes);
+    if (sharing_ && bytes > kSharedBinary)
+        binaries_.insert_or_assign(address, KnownBinary{bytes, term});
+    return term;
+}
+
+void Importer::check_binary_budget() {
+    const std::uint64_t most = host_.physical_words() + arena_.used() / sizeof(Word) + kFreeBudget;
+    if (!sharing_ && binary_words_ > most)
+        throw SharingWanted{};
+    if (binary_words_ > kOverlap * most)
+        throw ProtocolViolation("binaries_too_large");
+}
+
+ERL_NIF_TERM Importer::external(Word address, std::uint64_t bytes) {
+    const std::uint64_t words = 1 + term::bytes_to_words(bytes);
+    claim(address, words);
+    if (bytes <= term::kSealBytes)
+        throw ProtocolViolation("invalid_external");
+    const auto type = static_cast<ExternalType>(read(address));
+    if (type < ExternalType::Integer || type > ExternalType::Bitstring)
+        throw ProtocolViolation("invalid_external");
+    const Word seal = read(address + 8);
+    // A copy of ours: what was checked is what gets decoded.
+    const std::size_t length = bytes - term::kSealBytes;
+    const char* from = host_bytes(host_, arena_, address + 16, length);
+    std::vector<unsigned char> copy(length);
+    std::memcpy(copy.data(), from, length);
+    if (make_seal(type, copy) != seal)
+        throw ProtocolViolation("forged_external");
+    ERL_NIF_TERM term;
+    if (enif_binary_to_term(env_, copy.data(), copy.size(), &term, 0) == 0)
+        throw ProtocolViolation("invalid_external");
+    return term;
+}
+
+void Importer::enter(Word word) {
+    if (sharing_) {
+        const auto [known, is_new] = seen_.emplace(word, 0);
+        if (!is_new) {
+            if (known->second == 0)
+                throw ProtocolViolation("cyclic_term");
+            values_.push_back(known->second);
+            return;
+        }
+    }
+    const Word address = term::address_of(word);
+    if (term::is_cons(word)) {
+        frames_.push_back({Shape::List, word, 0, values_.size(), 0, word});
+        return;
+    }
+    // boxed_leaf has looked at the header already, but the host may have changed it since.
+    const Word header = read(address);
+    const std::uint64_t size = term::header_size(header);
+    switch (term::header_kind(header)) {
+    case Kind::Tuple:
+        if (size == 0 || size > term::kMaxTupleArity)
+            throw ProtocolViolation("invalid_tuple");
+        claim(address + 8, size);
+        frames_.push_back({Shape::Tuple, address + 8, size, values_.size(), size, word});
+        return;
+    case Kind::FlatMap:
+        if (size == 0 || size > (std::uint64_t{1} << 40))
+            throw ProtocolViolation("invalid_map");
+        claim(address + 8, 2 * size);
+        frames_.push_back({Shape::FlatMap, address + 8, 2 * size, values_.size(), size, word});
+        return;
+    case Kind::HashMap:
+        claim(address + 8, 1);
+        frames_.push_back({Shape::HashMap, address + 8, 1, values_.size(), size, word});
+        return;
+    default:
+        throw ProtocolViolation("invalid_header");
+    }
+}
+
+// A compound is complete: its parts make way for it.
+void Importer::finish(ERL_NIF_TERM term) {
+    const Frame& frame = frames_.back();
+    values_.resize(frame.base);
+    values_.push_back(term);
+    if (sharing_)
+        seen_[frame.key] = term;
+    frames_.pop_back();
+}
+
+void Importer::step() {
+    const std::size_t at = frames_.size() - 1;
+    if (frames_[at].shape == Shape::List)
+        return step_list(at);
+    while (frames_[at].remaining > 0) {
+        Frame& frame = frames_[at];
+        const Word word = read(frame.next);
+        frame.next += sizeof(Word);
+        --frame.remaining;
+        if (frame.shape == Shape::HashMap || frame.shape == Shape::MapNode) {
+            // Below a map: nodes, and pairs in the form of cons cells.
+            const Word address = term::address_of(word);
+            if (term::is_cons(word)) {
+                claim(address, 2);
+                frames_.push_back({Shape::Pair, address, 2, values_.size(), 0, 0});
+            } else if (term::is_boxed(word)) {
+                claim(address, 2);
+                const Word header = read(address);
+                const std::uint64_t children = term::header_size(header);
+                if (term::header_kind(header) != Kind::MapNode)
+                    throw ProtocolViolation("invalid_map");
+                claim(address + 16, children);
+                frames_.push_back({Shape::MapNode, address + 16, children, values_.size(), 0, 0});
+            } else {
+                throw ProtocolViolation("invalid_map");
+            }
+            return;
+        }
+        ERL_NIF_TERM term;
+        if (!leaf(word, &term)) {
+            enter(word);
+            if (frames_.size() - 1 != at)
+                return; // its parts come first
+        } else {
+            values_.push_back(term);
+        }
+    }
+    const Frame& frame = frames_[at];
+    switch (frame.shape) {
+    case Shape::Tuple:
+        finish(enif_make_tuple_from_array(env_, &values_[frame.base],
+                                          static_cast<unsigned>(frame.size)));
+        break;
+    case Shape::FlatMap:
+        finish(make_map(frame.base, frame.size, false));
+        break;
+    case Shape::HashMap:
+        if (values_.size() - frame.base != 2 * frame.size)
+            throw ProtocolViolation("invalid_map");
+        finish(make_map(frame.base, frame.size, true));
+        break;
+    case Shape::MapNode: // its pairs stay on values_, for the map
+    case Shape::Pair:
+        frames_.pop_back();
+        break;
+    case Shape::List:
+        break;
+    }
+}
+
+void Importer::step_list(std::size_t at) {
+    for (;;) {
+        const Word word = frames_[at].next;
+        if (!term::is_cons(word)) {
+            // The tail, [] as a rule; it goes on top of the heads.
+            ERL_NIF_TERM tail;
+            const std::uint64_t phase = frames_[at].remaining;
+            if (phase == 0 && !leaf(word, &tail)) {
+                frames_[at].remaining = 1; // next time it lies on values_
+                enter(word);
+                if (frames_.size() - 1 != at)
+                    return;
+                tail = values_.back();
+                values_.pop_back();
+            } else if (phase == 1) {
+                tail = values_.back();
+                values_.pop_back();
+            }
+            const std::size_t base = frames_[at].base;
+            if (term::is_nil(word))
+                return finish(enif_make_list_from_array(
+                    env_, values_.data() + base, static_cast<unsigned>(values_.size() - base)));
+            for (std::size_t i = values_.size(); i > base; --i)
+                tail = enif_make_list_cell(env_, values_[i - 1], tail);
+            return finish(tail);
+        }
+        const Word cell = term::address_of(word);
+        claim(cell, 2);
+        const Word head = read(cell);
+        frames_[at].next = read(cell + 8);
+        if (values_.size() - frames_[at].base >= (std::size_t{1} << 32) - 2)
+            throw ProtocolViolation("list_too_long");
+        ERL_NIF_TERM term;
+        if (leaf(head, &term)) {
+            values_.push_back(term);
+        } else {
+            enter(head);
+            if (frames_.size() - 1 != at)
+                return;
+        }
+    }
+}
+
+ERL_NIF_TERM Importer::make_map(std::size_t base, std::uint64_t pairs, bool interleaved) {
+    std::vector<ERL_NIF_TERM> sorted;
+    ERL_NIF_TERM* keys = &values_[base];
+    ERL_NIF_TERM* values = keys + pairs;
+    if (interleaved) {
+        sorted.resize(2 * pairs);
+        for (std::uint64_t i = 0; i < pairs; ++i) {
+            sorted[i] = keys[2 * i];
+            sorted[pairs + i] = keys[2 * i + 1];
+        }
+        keys = sorted.data();
+        values = keys + pairs;
+    }
+    ERL_NIF_TERM map;
+    if (enif_make_map_from_arrays(env_, keys, values, pairs, &map) == 0)
+        throw ProtocolViolation("duplicate_map_key");
+    return map;
+}
+
+} // namespace
+
+const char* host_bytes(const Host& host, const ArgumentArena& arena, Word address,
+                       std::uint64_t bytes) {
+    const char* local = host.locate(address, bytes);
+    if (local == nullptr)
+        local = arena.locate(address, bytes);
+    if (local == nullptr)
+        throw ProtocolViolation("term_out_of_bounds");
+    return local;
+}
+
+ERL_NIF_TERM import_term(ErlNifEnv* env, Word word, Host& host, const ArgumentArena& arena) {
+    try {
+        return Importer(env, host, arena, false).run(word);
+    } catch (const SharingWanted&) {
+        return Importer(env, host, arena, true).run(word);
+    }
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,348 @@
+#include "kernel_proxy/upcall_service.hpp"
+
+#include "compat_ipc/futex.hpp"
+#include "kernel_proxy/background.hpp"
+#include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/term_export.hpp"
+#include "kernel_proxy/term_import.hpp"
+#include "kernel_proxy/vm_words.hpp"
+#include "shared_heap/wild.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstring>
+#include <string>
+
+namespace cordon::proxy {
+namespace {
+
+using ipc::Upcall;
+
+constexpr std::uint64_t kMaxNameBytes = 64 * 1024;
+
+class Service {
+  public:
+    Service(Host& host, const ipc::ResponseHalf& response, ArgumentArena& arena,
+            UpcallContext& context)
+        : host_(host), response_(response), arena_(arena), context_(context), env_(context.env) {}
+
+    std::array<Word, ipc::kAnswerWords> run();
+
+  private:
+    Word argument(std::size_t i) const {
+        return Wild<Word>::read(&response_.upcall_args[i]).unchecked();
+    }
+    ERL_NIF_TERM term(std::size_t i) { return import_term(env_, argument(i), host_, arena_); }
+    Word answer(ERL_NIF_TERM term) { return export_term(env_, term, host_, arena_, Stale::Plain); }
+    std::string text(std::size_t i);
+    ErlNifPid pid(std::size_t i) const;
+    ErlNifPort port(std::size_t i) const;
+    static Word number(std::int64_t value) { return static_cast<Word>(value); }
+
+    Word make_atom(bool create);
+    Word send();
+    Word monotonic_time(bool offset);
+    Word whereis_pid();
+    Word whereis_port();
+    Word port_command();
+    Word environment_variable();
+    Word term_to_binary();
+
+    Host& host_;
+    const ipc::ResponseHalf& response_;
+    ArgumentArena& arena_;
+    UpcallContext& context_;
+    ErlNifEnv* env_;
+};
+
+std::string Service::text(std::size_t i) {
+    const auto bytes = argument(i + 1);
+    if (bytes > kMaxNameBytes)
+        throw ProtocolViolation("text_too_long");
+    return {host_bytes(host_, arena_, argument(i), bytes), bytes};
+}
+
+ErlNifPid Service::pid(std::size_t i) const {
+    ErlNifPid pid;
+    if (!pid_from_word(argument(i), &pid))
+        throw ProtocolViolation("invalid_pid");
+    return pid;
+}
+
+ErlNifPort Service::port(std::size_t i) const {
+    ErlNifPort port;
+    if (!port_from_word(argument(i), &port))
+        throw ProtocolViolation("invalid_port");
+    return port;
+}
+
+Word Service::make_atom(bool create) {
+    const std::string name = text(0);
+    ERL_NIF_TERM atom = BeamAtoms::from_text(env_, name, false);
+    if (atom == 0 && create) {
+        if (!host_.library().count_atom())
+            return 0;
+        atom = BeamAtoms::from_text(env_, name, true);
+    }
+    return atom == 0 ? 0 : BeamAtoms::instance().word_of(env_, atom);
+}
+
+Word Service::send() {
+    ErlNifPid to = pid(0);
+    ErlNifEnv* message = enif_alloc_env();
+    int sent = 0;
+    try {
+        const ERL_NIF_TERM term = import_term(message, argument(1), host_, arena_);
+        sent = enif_send(context_.caller, &to, message, term);
+    } catch (...) {
+        enif_free_env(message);
+        throw;
+    }
+    enif_free_env(message);
+    return number(sent);
+}
+
+Word Service::monotonic_time(bool offset) {
+    const auto unit = static_cast<ErlNifTimeUnit>(argument(0));
+    return number(offset ? enif_time_offset(unit) : enif_monotonic_time(unit));
+}
+
+Word Service::whereis_pid() {
+    ErlNifPid found;
+    return enif_whereis_pid(context_.caller, term(0), &found) != 0 ? pid_word(found) : 0;
+}
+
+Word Service::whereis_port() {
+    ErlNifPort found;
+    return enif_whereis_port(context_.caller, term(0), &found) != 0 ? port_word(found) : 0;
+}
+
+// The VM crashes when this is done for a closed port from anywhere but a normal scheduler: only
+// there it is done, everywhere else it fails as for a closed port.
+Word Service::port_command() {
+    ErlNifPort to = port(0);
+    if (context_.caller == nullptr || enif_thread_type() != ERL_NIF_THR_NORMAL_SCHEDULER)
+        return number(0);
+    return number(enif_port_command(context_.caller, &to, nullptr, term(1)));
+}
+
+Word Service::environment_variable() {
+    const std::string name = text(0);
+    std::string value(256, '\0');
+    std::size_t size = value.size();
+    int result = enif_getenv(name.c_str(), value.data(), &size);
+    if (result > 0) { // too small: `size` says what is needed
+        value.resize(size);
+        result = enif_getenv(name.c_str(), value.data(), &size);
+    }
+    if (result != 0)
+        return 0;
+    ERL_NIF_TERM binary;
+    std::memcpy(enif_make_new_binary(env_, size, &binary), value.data(), size);
+    return answer(binary);
+}
+
+Word Service::term_to_binary() {
+    ErlNifBinary encoded;
+    if (enif_term_to_binary(env_, term(0), &encoded) == 0)
+        return 0;
+    return answer(enif_make_binary(env_, &encoded));
+}
+
+std::array<Word, ipc::kAnswerWords> Service::run() {
+    switch (Wild<Upcall>::read(&response_.upcall).unchecked()) {
+    case Upcall::MakeAtom:
+        return {make_atom(true)};
+    case Upcall::ExistingAtom:
+        return {make_atom(false)};
+    case Upcall::MakeRef:
+        return {answer(enif_make_ref(env_))};
+    case Upcall::Send:
+        return {send()};
+    case Upcall::ConsumeTimeslice: {
+        context_.consumes_timeslice = true;
+        const auto percent = static_cast<int>(argument(0));
+        return {number(context_.caller == nullptr || percent < 1 || percent > 100
+                           ? 0
+                           : enif_consume_timeslice(context_.caller, percent))};
+    }
+    case Upcall::IsProcessAlive: {
+        ErlNifPid process = pid(0);
+        return {number(
+            enif_is_process_alive(context_.caller != nullptr ? context_.caller : env_, &process))};
+    }
+    case Upcall::IsPortAlive: {
+        ErlNifPort asked = port(0);
+        return {number(
+            enif_is_port_alive(context_.caller != nullptr ? context_.caller : env_, &asked))};
+    }
+    case Upcall::WhereisPid:
+        return {whereis_pid()};
+    case Upcall::WhereisPort:
+        return {whereis_port()};
+    case Upcall::MonotonicTime:
+        return {monotonic_time(false)};
+    case Upcall::TimeOffset:
+        return {monotonic_time(true)};
+    case Upcall::NowTime:
+        return {answer(enif_now_time(env_))};
+    case Upcall::UniqueInteger:
+        return {answer(
+            enif_make_unique_integer(env_, static_cast<ErlNifUniqueInteger>(argument(0) & 3)))};
+    case Upcall::TermToBinary:
+        return {term_to_binary()};
+    case Upcall::BinaryToTerm: {
+        const Word bytes = argument(1);
+        const char* from = host_bytes(host_, arena_, argument(0), bytes);
+        const std::string copy(from, bytes); // what is checked is what is decoded
+        const Word options = argument(2) & ERL_NIF_BIN2TERM_SAFE;
+        ERL_NIF_TERM decoded;
+        const std::size_t used =
+            enif_binary_to_term(env_, reinterpret_cast<const unsigned char*>(copy.data()),
+                                copy.size(), &decoded, static_cast<unsigned>(options));
+        if (used == 0)
+            return {0, 0};
+        return {answer(decoded), used};
+    }
+    case Upcall::Hash: {
+        const auto type = argument(0) == ERL_NIF_PHASH2 ? ERL_NIF_PHASH2 : ERL_NIF_INTERNAL_HASH;
+        return {enif_hash(type, term(2), argument(1))};
+    }
+    case Upcall::Compare:
+        return {number(enif_compare(term(0), term(1)))};
+    case Upcall::PortCommand:
+        return {port_command()};
+    case Upcall::CurrentProcessAlive:
+        return {number(
+            context_.caller == nullptr ? 0 : enif_is_current_process_alive(context_.caller))};
+    case Upcall::GetEnv:
+        return {environment_variable()};
+    }
+    throw ProtocolViolation("unknown_upcall");
+}
+
+// --- channels and orphans: all on the upcall thread
+// ------------------------------------------------
+
+// Terms of upcalls that no process' environment is there for.
+struct OwnEnv {
+    OwnEnv() : env(enif_alloc_env()) {}
+    ~OwnEnv() { enif_free_env(env); }
+    OwnEnv(const OwnEnv&) = delete;
+    OwnEnv& operator=(const OwnEnv&) = delete;
+    ErlNifEnv* env;
+};
+
+// False when the host has broken a rule and was killed for it.
+bool serve_guarded(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,
+                   ArgumentArena& arena) {
+    const OwnEnv own;
+    UpcallContext context{own.env, nullptr};
+    try {
+        serve_upcall(host, response, request, arena, context);
+        return true;
+    } catch (const std::exception& error) {
+        host.kill({HostEnd::Kind::Protocol, 0, error.what(), 0, {}});
+        return false;
+    }
+}
+
+void answer_and_ring(ipc::RequestHalf& request, const ipc::ResponseHalf& response,
+                     std::uint32_t seq) {
+    request.seq.store(seq, std::memory_order_seq_cst);
+    if (response.parked.load(std::memory_order_seq_cst) != 0)
+        ipc::futex_wake_all(request.seq);
+}
+
+struct Orphan {
+    Host* host;
+    Slot* slot;
+    std::uint64_t generation;
+};
+
+std::vector<Orphan> orphans;
+bool polling = false;
+
+void poll_orphans();
+
+void poll_later() {
+    using namespace std::chrono_literals;
+    if (polling || orphans.empty())
+        return;
+    polling = true;
+    auto timer = std::make_shared<boost::asio::steady_timer>(upcall_thread(), 2ms);
+    timer->async_wait([timer](const auto&) {
+        polling = false;
+        poll_orphans();
+    });
+}
+
+// True when it has come to its end.
+bool advance(const Orphan& orphan) {
+    Host& host = *orphan.host;
+    Slot& slot = *orphan.slot;
+    const ipc::ResponseHalf& response = host.response(slot);
+    ipc::RequestHalf& request = host.request(slot);
+    if (!host.ended()) {
+        if (host.adopt_crash_record() || response.seq.load(std::memory_order_acquire) == slot.seq) {
+            const auto status = Wild<ipc::ResponseStatus>::read(&response.status).unchecked();
+            if (!host.ended() && status == ipc::ResponseStatus::Upcall) {
+                if (serve_guarded(host, response, request, slot.arena)) {
+                    request.kind = ipc::RequestKind::Answer;
+                    slot.seq = (slot.seq + 1) & ipc::kSeqMask;
+                    answer_and_ring(request, response, slot.seq);
+                    return false;
+                }
+            } else if (!host.ended()) {
+                request.kind = ipc::RequestKind::Abandon;
+                slot.seq = (slot.seq + 1) & ipc::kSeqMask;
+                answer_and_ring(request, response, slot.seq);
+            }
+        } else {
+            return false;
+        }
+    }
+    for (Chunk& chunk : slot.arena.take_chunks())
+        host.chunks().drop(std::move(chunk));
+    host.give_back(slot);
+    return true;
+}
+
+void poll_orphans() {
+    std::erase_if(orphans, advance);
+    poll_later();
+}
+
+} // namespace
+
+void serve_upcall(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,
+                  ArgumentArena& arena, UpcallContext& context) {
+    request.answer = Service(host, response, arena, context).run();
+    request.chunks = arena.chunks_sent();
+}
+
+void serve_channels(Host& host) {
+    for (std::uint32_t i = 0; i < ipc::kChannels && host.accepts_calls(); ++i) {
+        const ipc::ResponseHalf& response = host.channel_response(i);
+        ipc::RequestHalf& request = host.channel_request(i);
+        const std::uint32_t asked = response.seq.load(std::memory_order_acquire) & ipc::kSeqMask;
+        if (asked == request.seq.load(std::memory_order_relaxed))
+            continue;
+        ArgumentArena& arena = host.channel_arena(i);
+        for (Chunk& chunk : arena.take_chunks())
+            host.chunks().drop(std::move(chunk)); // of the channel's last answer
+        arena.restart();
+        if (serve_guarded(host, response, request, arena))
+            answer_and_ring(request, response, asked);
+    }
+}
+
+void adopt_orphan(Host& host, Slot& slot, std::uint64_t generation) {
+    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, generation}] {
+        orphans.push_back(orphan);
+        poll_orphans();
+    });
+}
+
+} // namespace cordon::proxy

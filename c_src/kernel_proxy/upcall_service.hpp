@@ -1,0 +1,30 @@
+// Upcalls: what a host asks of the VM while the BEAM side waits for it, or from a thread of its
+// own.
+#pragma once
+
+#include "kernel_proxy/host.hpp"
+
+#include <erl_nif.h>
+
+namespace cordon::proxy {
+
+// Who asks, and how the VM is to be asked on its behalf.
+struct UpcallContext {
+    ErlNifEnv* env;    // to build terms in: the caller's, or one of our own
+    ErlNifEnv* caller; // the calling process' environment; nullptr where there is none
+    bool consumes_timeslice = false; // out: enif_consume_timeslice was asked for
+};
+
+// Does what the response half asks and fills the answer of the request half in (the doorbell is the
+// caller's). Throws ProtocolViolation, StaleResource, ArgumentsTooLarge, std::bad_alloc.
+void serve_upcall(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,
+                  ArgumentArena& arena, UpcallContext& context);
+
+// By the upcall thread: all channels of the host that hold a request.
+void serve_channels(Host& host);
+
+// By the upcall thread from now on: a call whose caller has gone runs to its end, its upcalls are
+// served, its result is dropped and its slot given back.
+void adopt_orphan(Host& host, Slot& slot, std::uint64_t generation);
+
+} // namespace cordon::proxy
