@@ -3,6 +3,7 @@
 
 -export([load/2, load/3, reload/2, unload/1, try_load/2, try_load/3]).
 -export([path/1, load_info/1, loaded/2, library/1]).
+-export([isolate/1, isolate_end/0]).
 -export([same/3, host/1, hosts/1, wait_until/1, wait_until/2, maps/1]).
 
 -type mode() :: native | isolated.
@@ -78,6 +79,19 @@ library(Module) ->
         false -> error("CORDON_FIXTURES names no directory; run the tests by make test");
         Dir -> filename:join(filename:absname(Dir), atom_to_list(Module))
     end.
+
+%% @doc Starts cordon with these applications isolated, as a sys.config would.
+-spec isolate([term()]) -> ok | {error, term()}.
+isolate(Apps) ->
+    _ = application:stop(cordon),
+    _ = application:load(cordon),
+    ok = application:set_env(cordon, isolate, Apps),
+    application:start(cordon).
+
+-spec isolate_end() -> ok.
+isolate_end() ->
+    ok = application:stop(cordon),
+    application:unset_env(cordon, isolate).
 
 %% @doc Results of the native group are kept, those of the isolated one must be equal.
 -spec same([{atom(), term()}], term(), term()) -> ok.
