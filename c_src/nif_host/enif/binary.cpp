@@ -1,6 +1,7 @@
 #include "nif_host/enif/binary.hpp"
 
 #include "nif_host/enif/exported.hpp"
+#include "nif_host/enif/iolist.hpp"
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/host_context.hpp"
 
@@ -79,6 +80,27 @@ int enif_inspect_binary(ErlNifEnv*, ERL_NIF_TERM term, ErlNifBinary* binary) {
         return 0;
     const Bytes bytes = binary_bytes(term);
     fill(binary, bytes.data, bytes.size, nullptr);
+    return 1;
+}
+
+int enif_inspect_iolist_as_binary(ErlNifEnv* env, ERL_NIF_TERM term, ErlNifBinary* binary) {
+    if (enif_inspect_binary(env, term, binary) != 0)
+        return 1;
+    if (!term::is_cons(term) && !term::is_nil(term))
+        return 0;
+    std::size_t size = 0;
+    if (!walk_iolist(
+            term, [&](unsigned char) { ++size; }, [&](Bytes bytes) { size += bytes.size; }))
+        return 0;
+    auto* data = reinterpret_cast<unsigned char*>(env_words(env, 1 + term::bytes_to_words(size)));
+    unsigned char* at = data;
+    walk_iolist(
+        term, [&](unsigned char byte) { *at++ = byte; },
+        [&](Bytes bytes) {
+            std::memcpy(at, bytes.data, bytes.size);
+            at += bytes.size;
+        });
+    fill(binary, data, size, nullptr);
     return 1;
 }
 

@@ -10,12 +10,12 @@
 #pragma once
 
 #include "compat_ipc/pool_layout.hpp"
+#include "nif_host/enif/exported.hpp"
 #include "nif_host/instance.hpp"
 #include "shared_heap/term.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <erl_nif.h>
 #include <memory>
 #include <unordered_map>
 #include <vector>

@@ -3,6 +3,7 @@
 
 #include "shared_heap/term.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <string_view>
@@ -58,10 +59,11 @@ inline Bytes binary_bytes(Word boxed) {
         return {reinterpret_cast<unsigned char*>(words + 1), size};
     return {reinterpret_cast<unsigned char*>(words[1]), size};
 }
-// External term format of an External, without a leading version byte.
+// External term format of an External, without its seal and a leading version byte.
 inline std::string_view external_bytes(Word boxed) {
     const Word* words = object(boxed);
     std::string_view bytes(reinterpret_cast<const char*>(words + 2), term::header_size(words[0]));
+    bytes.remove_prefix(std::min<std::size_t>(term::kSealBytes, bytes.size()));
     if (!bytes.empty() && bytes.front() == '\x83')
         bytes.remove_prefix(1);
     return bytes;

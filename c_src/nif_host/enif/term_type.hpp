@@ -1,9 +1,8 @@
 // The type of a term, in Erlang's sense.
 #pragma once
 
+#include "nif_host/enif/exported.hpp"
 #include "nif_host/enif/term_access.hpp"
-
-#include <erl_nif.h>
 
 namespace cordon::host {
 

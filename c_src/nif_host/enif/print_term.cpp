@@ -1,0 +1,286 @@
+#include "nif_host/enif/print_term.hpp"
+
+#include "nif_host/enif/atoms.hpp"
+#include "nif_host/enif/map.hpp"
+#include "nif_host/enif/print_external.hpp"
+#include "nif_host/enif/term_access.hpp"
+#include "nif_host/enif/text.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+namespace cordon::host {
+namespace {
+
+bool is_lower(std::uint32_t c) {
+    return (c >= 'a' && c <= 'z') || (c >= 0xDF && c <= 0xFF && c != 0xF7);
+}
+bool is_upper(std::uint32_t c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 0xC0 && c <= 0xDE && c != 0xD7);
+}
+bool is_digit(std::uint32_t c) {
+    return c >= '0' && c <= '9';
+}
+
+bool needs_quotes(std::string_view utf8) {
+    bool first = true;
+    for (std::size_t at = 0; at < utf8.size(); first = false) {
+        const std::uint32_t c = utf8_next(utf8, &at);
+        if (!is_lower(c) && (first || !(is_upper(c) || is_digit(c) || c == '_')))
+            return true;
+    }
+    return utf8.empty();
+}
+
+void append_escaped(std::string* out, std::string_view utf8) {
+    constexpr std::string_view kSpecial = "'\\\n\f\t\r\b\v";
+    constexpr std::string_view kLetter = "'\\nftrbv";
+    for (std::size_t at = 0; at < utf8.size();) {
+        const std::size_t from = at;
+        const std::uint32_t c = utf8_next(utf8, &at);
+        const std::size_t special = c < 0x80 ? kSpecial.find(static_cast<char>(c)) : kSpecial.npos;
+        if (special != kSpecial.npos) {
+            *out += '\\';
+            *out += kLetter[special];
+        } else if (c < ' ' || (c >= 0x80 && c < 0xA0)) {
+            char octal[8];
+            std::snprintf(octal, sizeof octal, "\\%03o", c);
+            *out += octal;
+        } else {
+            out->append(utf8.substr(from, at - from));
+        }
+    }
+}
+
+bool is_printable(std::int64_t c) {
+    const bool control = c < ' ' || c == 127 || (c >= 128 && c < 160);
+    return c >= 0 && c <= 255 && (!control || c == '\n' || c == '\t' || c == '\r');
+}
+
+bool is_printable_string(Word list) {
+    for (; term::is_cons(list); list = cons_cell(list)[1]) {
+        const Word head = cons_cell(list)[0];
+        if (!term::is_small(head) || !is_printable(term::small_value(head)))
+            return false;
+    }
+    return term::is_nil(list);
+}
+
+class Printer {
+  public:
+    Printer(std::string* out, long limit) : out_(*out), left_(limit) {}
+
+    void run(Word root) {
+        print(root);
+        while (!pending_.empty() && !full_) {
+            const Item item = pending_.back();
+            pending_.pop_back();
+            switch (item.what) {
+            case What::Term:
+                print(item.word);
+                break;
+            case What::Text:
+                out_ += item.text;
+                break;
+            case What::ListRest:
+                print_rest(item.word);
+                break;
+            case What::Elements:
+                print_elements(item);
+                break;
+            }
+        }
+        if (left_ <= 0)
+            out_ += "... ";
+    }
+
+  private:
+    enum class What { Term, Text, ListRest, Elements };
+    struct Item {
+        What what;
+        Word word = 0;
+        const char* text = nullptr;
+        const Word* words = nullptr;
+        std::size_t count = 0;
+    };
+
+    void push_text(const char* text) { pending_.push_back({What::Text, 0, text}); }
+    void push_term(Word word) { pending_.push_back({What::Term, word}); }
+
+    bool use_one() {
+        if (left_-- <= 0)
+            full_ = true;
+        return !full_;
+    }
+
+    void print(Word word) {
+        if (!use_one())
+            return;
+        if (term::is_small(word))
+            out_ += std::to_string(term::small_value(word));
+        else if (term::is_atom(word))
+            print_atom(word);
+        else if (term::is_nil(word))
+            out_ += "[]";
+        else if (term::is_cons(word))
+            print_list(word);
+        else if (term::is_boxed(word))
+            print_boxed(word);
+        else if (term::is_local_pid(word))
+            out_ += local_pid_text(word);
+        else if (term::is_local_port(word))
+            out_ += local_port_text(word);
+        else { // 0 is no term
+            out_ += "<TNV>";
+            full_ = true;
+        }
+    }
+
+    void print_atom(Word atom) {
+        const std::string_view utf8 = atom_text(atom);
+        left_ -= static_cast<long>(utf8.size());
+        print_atom_text(&out_, utf8);
+        full_ = left_ <= 0;
+    }
+
+    void print_list(Word list) {
+        if (!is_printable_string(list)) {
+            out_ += '[';
+            push_text("]");
+            print_rest(list);
+            return;
+        }
+        out_ += '"';
+        for (; term::is_cons(list); list = cons_cell(list)[1]) {
+            if (!use_one())
+                return;
+            const auto c = static_cast<char>(term::small_value(cons_cell(list)[0]));
+            if (c == '\n') {
+                out_ += "\\n";
+                continue;
+            }
+            if (c == '"')
+                out_ += '\\';
+            out_ += c;
+        }
+        out_ += '"';
+    }
+
+    // Head now, then what follows it.
+    void print_rest(Word list) {
+        const Word* cell = cons_cell(list);
+        if (term::is_cons(cell[1])) {
+            pending_.push_back({What::ListRest, cell[1]});
+            push_text(",");
+        } else if (!term::is_nil(cell[1])) {
+            push_term(cell[1]);
+            push_text("|");
+        }
+        print(cell[0]);
+    }
+
+    void print_elements(Item item) {
+        const Word first = *item.words++;
+        if (--item.count != 0) {
+            pending_.push_back(item);
+            push_text(",");
+        }
+        print(first);
+    }
+
+    void print_boxed(Word word) {
+        switch (kind_of(word)) {
+        case Kind::Tuple:
+            out_ += '{';
+            push_text("}");
+            if (size_of(word) != 0)
+                pending_.push_back({What::Elements, 0, nullptr, object(word) + 1, size_of(word)});
+            break;
+        case Kind::Float: {
+            char text[32];
+            std::snprintf(text, sizeof text, "%e", float_value(word));
+            out_ += text;
+            break;
+        }
+        case Kind::Int64:
+            out_ += std::to_string(static_cast<std::int64_t>(object(word)[1]));
+            break;
+        case Kind::Uint64:
+            out_ += std::to_string(object(word)[1]);
+            break;
+        case Kind::Binary:
+        case Kind::BinaryRef:
+            print_binary(binary_bytes(word));
+            break;
+        case Kind::FlatMap:
+        case Kind::HashMap:
+            print_map(word);
+            break;
+        case Kind::Resource:
+        case Kind::External:
+            out_ += external_text(word);
+            break;
+        case Kind::MapNode:
+            break;
+        }
+    }
+
+    void print_map(Word map) {
+        const std::vector<MapPair> pairs = map_pairs(map);
+        out_ += "#{";
+        push_text("}");
+        for (std::size_t i = pairs.size(); i > 0; --i) {
+            push_term(pairs[i - 1].value);
+            push_text("=>");
+            push_term(pairs[i - 1].key);
+            if (i > 1)
+                push_text(",");
+        }
+    }
+
+    void print_binary(Bytes bytes) {
+        const unsigned char* begin = bytes.data;
+        const unsigned char* end = begin + bytes.size;
+        const bool text = bytes.size != 0 && std::all_of(begin, end, [](unsigned char c) {
+                              return c >= ' ' && c < 127;
+                          });
+        out_ += text ? "<<\"" : "<<";
+        for (const unsigned char* at = begin; at != end; ++at) {
+            if (text) {
+                if (*at == '"')
+                    out_ += '\\';
+                out_ += static_cast<char>(*at);
+            } else {
+                if (at != begin)
+                    out_ += ',';
+                out_ += std::to_string(*at);
+            }
+            if (!use_one())
+                return;
+        }
+        out_ += text ? "\">>" : ">>";
+    }
+
+    std::string& out_;
+    long left_;
+    bool full_ = false;
+    std::vector<Item> pending_;
+};
+
+} // namespace
+
+void print_atom_text(std::string* out, std::string_view utf8) {
+    const bool quotes = needs_quotes(utf8);
+    if (quotes)
+        *out += '\'';
+    append_escaped(out, utf8);
+    if (quotes)
+        *out += '\'';
+}
+
+void print_term(std::string* out, Word term, long limit) {
+    Printer(out, limit).run(term);
+}
+
+} // namespace cordon::host
