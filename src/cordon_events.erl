@@ -11,7 +11,9 @@
 -export([start_link/0, ensure_started/0, hosts/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
--type state() :: #{Host :: pos_integer() => pid()}.
+%% A library's host keeps its observer over all its generations.
+-type key() :: {module(), Library :: string()}.
+-type state() :: #{key() => pid()}.
 
 %% @doc Start function of the supervisor: takes over the process that runs
 %% already, or starts one.
@@ -92,28 +94,27 @@ observe_all(Hosts) ->
                 Hosts, cordon_nif:hosts()).
 
 -spec observe(atom(), map(), state()) -> state().
-observe(Event, #{host := Host} = Info, Hosts)
+observe(Event, #{module := Module, library := Library} = Info, Hosts)
   when Event =:= host_started; Event =:= host_down; Event =:= host_known ->
+    Key = {Module, Library},
     case Hosts of
-        #{Host := Pid} when Event =/= host_known ->
+        #{Key := Pid} ->
             cordon_host:event(Pid, Event, Info),
             Hosts;
-        #{Host := _} ->
-            Hosts;
         #{} when Event =/= host_down ->
-            start_host(Host, Info, Hosts);
+            start_host(Key, Info, Hosts);
         #{} ->
             Hosts
     end;
 observe(_Event, _Info, Hosts) ->
     Hosts.
 
--spec start_host(pos_integer(), map(), state()) -> state().
-start_host(Host, Info, Hosts) ->
+-spec start_host(key(), map(), state()) -> state().
+start_host(Key, Info, Hosts) ->
     case cordon_host_sup:start_host(Info) of
         {ok, Pid} ->
             _ = monitor(process, Pid),
-            Hosts#{Host => Pid};
+            Hosts#{Key => Pid};
         {error, _} ->
             Hosts
     end.

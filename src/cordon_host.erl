@@ -1,5 +1,6 @@
 %%% @private
-%%% The observer of one host: what is known of it, over all its generations.
+%%% The observer of one host: what is known of it, over all its generations. It ends
+%%% when the host was stopped because nothing uses its library any more.
 -module(cordon_host).
 -behaviour(gen_server).
 
@@ -15,7 +16,9 @@
 start_link(Info) ->
     gen_server:start_link(?MODULE, Info, []).
 
--spec event(pid(), host_started | host_down, info()) -> ok.
+-type event() :: host_started | host_down | host_known.
+
+-spec event(pid(), event(), info()) -> ok.
 event(Pid, Event, Info) ->
     gen_server:cast(Pid, {Event, Info}).
 
@@ -31,8 +34,11 @@ init(Info) ->
 handle_call(info, _From, Info) ->
     {reply, Info, Info}.
 
--spec handle_cast({host_started | host_down, info()}, info()) -> {noreply, info()}.
-handle_cast({host_started, New}, Info) ->
-    {noreply, (maps:merge(Info, New))#{state => running}};
+-spec handle_cast({event(), info()}, info()) ->
+          {noreply, info()} | {stop, normal, info()}.
+handle_cast({host_down, #{reason := stopped}}, Info) ->
+    {stop, normal, Info};
 handle_cast({host_down, Down}, Info) ->
-    {noreply, Info#{state => down, last_down => Down}}.
+    {noreply, Info#{state => down, last_down => Down}};
+handle_cast({_Started, New}, Info) ->
+    {noreply, (maps:merge(Info, New))#{state => running}}.

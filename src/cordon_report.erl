@@ -6,7 +6,8 @@
 
 -include_lib("kernel/include/logger.hrl").
 
--define(META, #{domain => [cordon], report_cb => fun ?MODULE:format/1}).
+%% No domain: the default handler drops those that it does not know.
+-define(META, #{report_cb => fun ?MODULE:format/1}).
 
 -spec log(atom(), map()) -> ok.
 log(Event, Info) ->
@@ -15,7 +16,7 @@ log(Event, Info) ->
 -spec level(atom(), map()) -> logger:level().
 level(host_started, #{generation := Generation}) when Generation > 1 -> notice;
 level(host_started, _) -> info;
-level(host_down, #{reason := normal}) -> info;
+level(host_down, #{reason := stopped}) -> info;
 level(host_down, _) -> error;
 level(keeper_down, _) -> error;
 level(_, _) -> warning.
@@ -24,6 +25,8 @@ level(_, _) -> warning.
 format(#{label := {cordon, host_started}} = Info) ->
     {"cordon: host ~ts (OS process ~w, generation ~w) started for ~ts",
      [name(Info), get(os_pid, Info), get(generation, Info), get(library, Info)]};
+format(#{label := {cordon, host_down}, reason := stopped} = Info) ->
+    {"cordon: host ~ts (OS process ~w) stopped", [name(Info), get(os_pid, Info)]};
 format(#{label := {cordon, host_down}} = Info) ->
     {"cordon: host ~ts is gone: ~0tp~n"
      "  in flight:  ~ts~n"

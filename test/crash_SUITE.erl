@@ -262,14 +262,18 @@ print_in_node(Line) ->
     fx:wait_until(fun() -> byte_size(fx_log:captured()) >= 220000 end).
 
 observed(_) ->
-    #{host := Id, generation := Generation} = fx:host(fx_crash),
-    fx:wait_until(fun() -> maps:is_key(Id, cordon_events:hosts()) end),
-    Observer = maps:get(Id, cordon_events:hosts()),
+    #{library := Library, generation := Generation} = fx:host(fx_crash),
+    Key = {fx_crash, Library},
+    fx:wait_until(fun() -> maps:is_key(Key, cordon_events:hosts()) end),
+    Observer = maps:get(Key, cordon_events:hosts()),
     {error, _} = outcome(segv, []),
     1 = fx_crash:load_count(),
     fx:wait_until(fun() -> maps:get(generation, cordon_host:info(Observer)) =:= Generation + 1 end),
     ?assertMatch(#{state := running, last_down := #{reason := {signal, sigsegv}}},
-                 cordon_host:info(Observer)).
+                 cordon_host:info(Observer)),
+    Monitor = monitor(process, Observer),
+    fx:unload(fx_crash),
+    receive {'DOWN', Monitor, process, Observer, normal} -> ok after 5000 -> error(stays) end.
 
 information(_) ->
     ?assertMatch(#{keeper := Keeper, version := [_ | _], isolated := [], cache_dir := {ok, _}}
