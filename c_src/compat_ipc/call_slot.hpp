@@ -3,13 +3,15 @@
 // Every slot has a request half (in the BEAM segment: only the BEAM writes it) and a response half
 // (in the host segment: only the host writes it). The two sides alternate strictly:
 //
-//   BEAM: writes the request, then request.seq = s      (release; partner: worker's acquire)
+//   BEAM: writes the request, then request.seq = s          (release; partner: worker's acquire)
 //   host: serves it, writes the response, response.seq = s  (release; partner: BEAM's acquire)
 //
-// A response is either final (Ok, Raise, ...) or an upcall; the BEAM answers an upcall with the
-// next request (kind Answer) and goes on waiting. After a final response whose term lies in memory
-// the BEAM sends Done once it has imported the term: until then the host keeps the call's
-// environment. Done has no response; a Call that comes next implies it.
+// A sequence word carries the kind of the request beside its count, so that both arrive at once. A
+// response is either final (Ok, Raise, ...) or an upcall; the BEAM answers an upcall with the next
+// request (kind Answer) and goes on waiting. After a final response whose term lies in memory the
+// BEAM sends Done once it has imported the term: until then the host keeps the call's environment.
+// Done and Abandon have no response: the next request may overtake them, so they consist of the
+// sequence word alone, and a Call implies them.
 //
 // The upper bit of response.seq is set by a dying host, so that a waiter can't miss its death.
 // Host-initiated channels (library threads, callbacks) use the same two halves: the host writes an
@@ -79,7 +81,7 @@ inline constexpr std::size_t kAnswerWords = 2;
 // Written by the BEAM only.
 struct alignas(64) RequestHalf {
     std::atomic<std::uint32_t> seq; // doorbell; the worker parks on it
-    RequestKind kind;
+    std::uint8_t padding;
     std::uint8_t thread_type; // as enif_thread_type(): 1 normal, 2 dirty CPU, 3 dirty I/O
     std::uint16_t argc;
     std::uint32_t function;
@@ -104,6 +106,14 @@ static_assert(sizeof(std::atomic<std::uint32_t>) == 4 &&
 
 inline constexpr std::uint32_t kDeadBit = 0x8000'0000;
 inline constexpr std::uint32_t kSeqMask = 0x7FFF'FFFF;
+
+// Sequence word: count in bits 4 to 30, kind in bits 0 to 3.
+constexpr std::uint32_t next_seq(std::uint32_t last, RequestKind kind) {
+    return (((last >> 4) + 1) << 4 | static_cast<std::uint32_t>(kind)) & kSeqMask;
+}
+constexpr RequestKind kind_of(std::uint32_t seq) {
+    return static_cast<RequestKind>(seq & 0xF);
+}
 
 // Written by the host only. The BEAM reads every field once and trusts none.
 struct alignas(64) ResponseHalf {

@@ -57,14 +57,9 @@ void release_slot(Host& host, Slot& slot) {
     host.give_back(slot);
 }
 
-void tell(Host& host, Slot& slot, RequestKind kind) {
-    host.request(slot).kind = kind;
-    ring_doorbell(host, slot);
-}
-
-void write_request(ErlNifEnv* env, Host& host, Slot& slot, RequestKind kind,
-                   std::uint8_t thread_type, std::uint32_t instance, std::uint32_t function,
-                   int argc, const ERL_NIF_TERM* argv) {
+void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_type,
+                   std::uint32_t instance, std::uint32_t function, int argc,
+                   const ERL_NIF_TERM* argv) {
     ipc::RequestHalf& request = host.request(slot);
     slot.arena.restart();
     slot.consumes_timeslice = false;
@@ -78,7 +73,6 @@ void write_request(ErlNifEnv* env, Host& host, Slot& slot, RequestKind kind,
     }
     for (std::size_t i = 0; i < count; ++i)
         arguments[i] = export_term(env, argv[i], host, slot.arena, Stale::Throw);
-    request.kind = kind;
     request.thread_type = thread_type;
     request.argc = static_cast<std::uint16_t>(argc);
     request.function = function;
@@ -154,7 +148,7 @@ ERL_NIF_TERM Call::drive(bool spin) {
             if (status == ResponseStatus::Upcall) {
                 if (!serve())
                     return ended();
-                spin = ring_doorbell(host_, slot_);
+                spin = ring_doorbell(host_, slot_, RequestKind::Answer);
                 continue;
             }
             return finish(status);
@@ -197,7 +191,6 @@ bool Call::serve() {
         host_.kill({HostEnd::Kind::Protocol, 0, error.what(), 0, {}});
         return false;
     }
-    request.kind = RequestKind::Answer;
     if (context.consumes_timeslice) {
         slot_.consumes_timeslice = true;
         bound_ = Clock::now() + kCooperativeBound;
@@ -246,7 +239,7 @@ ERL_NIF_TERM Call::finish(ResponseStatus status) {
     }
     account();
     if (needs_done)
-        tell(host_, slot_, RequestKind::Done);
+        ring_doorbell(host_, slot_, RequestKind::Done);
     release_slot(host_, slot_);
     if (status == ResponseStatus::Ok)
         return result;
@@ -345,8 +338,8 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
             release_slot(*host, *slot);
         };
         try {
-            write_request(env, *host, *slot, RequestKind::Call, thread_type_of_flags(record.flags),
-                          instance.id, function, argc, argv);
+            write_request(env, *host, *slot, thread_type_of_flags(record.flags), instance.id,
+                          function, argc, argv);
         } catch (const StaleResource& stale) {
             give_up();
             return raise_stale_resource(env, library, function, stale.generation, call.generation);
@@ -360,7 +353,7 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
         slot->function.store(function, std::memory_order_relaxed);
         if (!host->ensure_worker(*slot))
             host->kill({HostEnd::Kind::Protocol, 0, "control_socket", 0, {}});
-        return drive_call(env, call, place, ring_doorbell(*host, *slot));
+        return drive_call(env, call, place, ring_doorbell(*host, *slot, RequestKind::Call));
     }
 } catch (const std::exception&) {
     return enif_raise_exception(env, enif_make_atom(env, "system_limit"));
@@ -372,18 +365,18 @@ ERL_NIF_TERM drive_call(ErlNifEnv* env, ActiveCall call, Place place, bool spin)
 
 ERL_NIF_TERM continue_call(ErlNifEnv* env, ActiveCall call, Place place) {
     ipc::RequestHalf& request = call.host->request(*call.slot);
-    request.kind = RequestKind::Continue;
     request.thread_type = static_cast<std::uint8_t>(enif_thread_type());
     call.slot->started = {};
     call.slot->consumes_timeslice = false;
-    return drive_call(env, call, place, ring_doorbell(*call.host, *call.slot));
+    return drive_call(env, call, place,
+                      ring_doorbell(*call.host, *call.slot, RequestKind::Continue));
 }
 
 void abandon_call(const ActiveCall& call, bool mid_chain) {
     if (!mid_chain)
         return adopt_orphan(*call.host, *call.slot, call.generation);
     if (!call.host->ended())
-        tell(*call.host, *call.slot, RequestKind::Abandon);
+        ring_doorbell(*call.host, *call.slot, RequestKind::Abandon);
     release_slot(*call.host, *call.slot);
 }
 
@@ -396,12 +389,11 @@ bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKi
     const Clock::time_point deadline = Clock::now() + timeout;
     bool done = false;
     try {
-        write_request(env, host, *slot, kind, ERL_NIF_THR_NORMAL_SCHEDULER, instance.id, 0, 1,
-                      &info);
+        write_request(env, host, *slot, ERL_NIF_THR_NORMAL_SCHEDULER, instance.id, 0, 1, &info);
         host.request(*slot).old_instance = old_instance;
         if (!host.ensure_worker(*slot))
             throw ProtocolViolation("control_socket");
-        bool spin = ring_doorbell(host, *slot);
+        bool spin = ring_doorbell(host, *slot, kind);
         for (;;) {
             const Waited waited = await_response(host, *slot, spin, deadline);
             if (waited == Waited::LimitReached)
@@ -413,8 +405,7 @@ bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKi
             if (status == ResponseStatus::Upcall) {
                 UpcallContext context{env, env};
                 serve_upcall(host, response, host.request(*slot), slot->arena, context);
-                host.request(*slot).kind = RequestKind::Answer;
-                spin = ring_doorbell(host, *slot);
+                spin = ring_doorbell(host, *slot, RequestKind::Answer);
                 continue;
             }
             if (status == ResponseStatus::Unsupported) {

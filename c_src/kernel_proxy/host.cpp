@@ -105,14 +105,17 @@ void Host::wake_waiters() {
     }
 }
 
+bool Host::crash_published() const {
+    const ipc::HostState state = host_layout().crash.state.load(std::memory_order_acquire);
+    return state == ipc::HostState::Dying || state == ipc::HostState::Dead;
+}
+
 bool Host::adopt_crash_record() {
     if (ended())
         return true;
-    const ipc::CrashRecord& record = host_layout().crash;
-    const ipc::HostState state = record.state.load(std::memory_order_acquire);
-    if (state != ipc::HostState::Dying && state != ipc::HostState::Dead)
+    if (!crash_published())
         return false;
-    set_end(HostEnd::from_record(record));
+    set_end(HostEnd::from_record(host_layout().crash));
     kill_after(pidfd_.get(), kDyingLimit);
     return true;
 }

@@ -98,6 +98,8 @@ class Host {
     // --- the end ---
     // Private to the BEAM: 1 as soon as the end is known. Waiters look at it each time they wake.
     bool ended() const { return ended_.load(std::memory_order_acquire) != 0; }
+    // The host says that it is dying. Its memory has to be mapped: for holders of a slot.
+    bool crash_published() const;
     // A waiter has found the crash record published: takes the reason over from it.
     bool adopt_crash_record();
     // Ends it, for a reason that this side has; only the first reason counts.

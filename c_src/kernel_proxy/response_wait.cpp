@@ -4,6 +4,7 @@
 #include "kernel_proxy/spin_grants.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace cordon::proxy {
 namespace {
@@ -23,9 +24,9 @@ bool responded(const ipc::ResponseHalf& response, const Slot& slot) {
 
 } // namespace
 
-bool ring_doorbell(Host& host, Slot& slot) {
+bool ring_doorbell(Host& host, Slot& slot, ipc::RequestKind kind) {
     ipc::RequestHalf& request = host.request(slot);
-    slot.seq = (slot.seq + 1) & ipc::kSeqMask;
+    slot.seq = ipc::next_seq(slot.seq, kind);
     if (!slot.spin_granted.load(std::memory_order_relaxed))
         SpinGrants::instance().grant(request, slot.spin_granted);
     // Partner: the worker sets `parked`, then looks at seq (both seq_cst).
@@ -61,27 +62,25 @@ Waited await_response(Host& host, Slot& slot, bool spin, Clock::time_point limit
     auto& waiting = host.request(slot).waiting;
     waiting.store(1, std::memory_order_seq_cst); // partner: wake_if_waiting in the host
     host.begin_wait();
-    Waited result;
-    for (;;) {
+    std::optional<Waited> result;
+    while (!result) {
         const std::uint32_t seen = response.seq.load(std::memory_order_seq_cst);
         if (seen == slot.seq) {
             result = Waited::Response;
-            break;
-        }
-        if (host.ended() || host.adopt_crash_record()) {
+        } else if (host.ended() || host.crash_published()) {
             result = Waited::HostEnded;
-            break;
-        }
-        const auto left = limit - Clock::now();
-        if (left <= 0ns) {
+        } else if (const auto left = limit - Clock::now(); left <= 0ns) {
             result = Waited::LimitReached;
-            break;
+        } else {
+            ipc::futex_wait(response.seq, seen,
+                            std::min<std::chrono::nanoseconds>(left, kSleepSlice));
         }
-        ipc::futex_wait(response.seq, seen, std::min<std::chrono::nanoseconds>(left, kSleepSlice));
     }
     host.finish_wait();
     waiting.store(0, std::memory_order_relaxed);
-    return result;
+    if (result == Waited::HostEnded)
+        host.adopt_crash_record(); // wakes the others; this thread is no waiter any more
+    return *result;
 }
 
 } // namespace cordon::proxy

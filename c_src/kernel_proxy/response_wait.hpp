@@ -9,9 +9,9 @@ namespace cordon::proxy {
 
 enum class Waited { Response, HostEnded, LimitReached };
 
-// Rings the doorbell for what has been written to the request half. True when the worker was awake:
-// then it pays to spin for the response.
-bool ring_doorbell(Host& host, Slot& slot);
+// Rings the doorbell for a request of this kind, its fields written. True when the worker was
+// awake: then it pays to spin for the response.
+bool ring_doorbell(Host& host, Slot& slot, ipc::RequestKind kind);
 
 // Spins first when `spin`; sleeps until `limit` at most.
 Waited await_response(Host& host, Slot& slot, bool spin, Clock::time_point limit);

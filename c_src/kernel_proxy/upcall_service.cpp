@@ -289,14 +289,12 @@ bool advance(const Orphan& orphan) {
             const auto status = Wild<ipc::ResponseStatus>::read(&response.status).unchecked();
             if (!host.ended() && status == ipc::ResponseStatus::Upcall) {
                 if (serve_guarded(host, response, request, slot.arena)) {
-                    request.kind = ipc::RequestKind::Answer;
-                    slot.seq = (slot.seq + 1) & ipc::kSeqMask;
+                    slot.seq = ipc::next_seq(slot.seq, ipc::RequestKind::Answer);
                     answer_and_ring(request, response, slot.seq);
                     return false;
                 }
             } else if (!host.ended()) {
-                request.kind = ipc::RequestKind::Abandon;
-                slot.seq = (slot.seq + 1) & ipc::kSeqMask;
+                slot.seq = ipc::next_seq(slot.seq, ipc::RequestKind::Abandon);
                 answer_and_ring(request, response, slot.seq);
             }
         } else {

@@ -2,8 +2,9 @@
 // the same module have an instance each, with private data of their own).
 #pragma once
 
+#include "nif_host/enif/exported.hpp"
+
 #include <cstdint>
-#include <erl_nif.h>
 #include <string>
 #include <vector>
 

@@ -74,7 +74,7 @@ void Worker::run() {
         seq_ = wait_.next(seq_);
         if (dirty_)
             clean_up(); // a Call that follows implies Done
-        switch (request_.kind) {
+        switch (ipc::kind_of(seq_)) {
         case RequestKind::Call:
             serve_call();
             break;
@@ -125,7 +125,10 @@ void Worker::continue_chain() {
 // long as nobody has to be told.
 void Worker::run_step(Word result) {
     while (env_take_scheduled(env_, &scheduled_)) {
-        if (scheduled_.flags != 0 || env_timeslice_used(env_)) {
+        // A dirty step's successor runs on a normal scheduler again: the BEAM has to move.
+        const bool stays = scheduled_.flags == 0 && !env_timeslice_used(env_) &&
+                           request_.thread_type == ERL_NIF_THR_NORMAL_SCHEDULER;
+        if (!stays) {
             respond(ResponseStatus::Reschedule, term::make_small(scheduled_.flags));
             dirty_ = false; // the environment lives on until the chain's next step
             return;
