@@ -95,9 +95,13 @@ check(Dir) ->
 -spec unusable(file:filename(), file:posix() | badarg | system_limit | terminated) ->
           checked().
 unusable(Dir, Reason) ->
+    Why = case Reason of
+              eexist -> "it is not a directory";
+              _ -> file:format_error(Reason)
+          end,
     {error, {unusable, text("the cache directory ~ts can't be written (~ts); set "
                             "cache_dir of the application cordon to one that can",
-                            [Dir, file:format_error(Reason)])}}.
+                            [Dir, Why])}}.
 
 -spec unsafe(file:filename(), string()) -> checked().
 unsafe(Dir, Why) ->

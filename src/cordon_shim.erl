@@ -18,13 +18,13 @@
 %% library's path is what `erlang:load_nif/2' takes.
 -spec make(term(), term()) -> {ok, shim()} | error().
 make(Path, Options) ->
-    with_checked(Path, Options, fun in_cache/2).
+    with_checked(Path, Options, fun in_cache/3).
 
 %% @doc Opens the library in a host, as {@link make/2} does for a new one.
 -spec check(term(), term()) -> {ok, cordon_nif:manifest()} | error().
 check(Path, Options) ->
     with_checked(Path, Options,
-                 fun(Library, Normal) ->
+                 fun(Library, Normal, _Cache) ->
                          case cordon_native:discover(Library, Normal) of
                              {ok, Manifest, _Sidecar} -> {ok, Manifest};
                              {error, _} = Error -> Error
@@ -32,14 +32,16 @@ check(Path, Options) ->
                  end).
 
 %% All that can be wrong with the arguments is told at once.
--spec with_checked(term(), term(), fun((file:filename(), cordon_options:options()) ->
-                                              {ok, T} | error())) -> {ok, T} | error().
+-spec with_checked(term(), term(),
+                   fun((file:filename(), cordon_options:options(), file:filename()) ->
+                              {ok, T} | error())) -> {ok, T} | error().
 with_checked(Path, Options, Continue) ->
     case {library(Path), cordon_options:normalise(Options)} of
         {{ok, Library}, {ok, Normal}} ->
-            case cordon_native:ensure_started() of
-                ok -> Continue(Library, Normal);
-                {error, _} = Error -> Error
+            case {cordon_native:ensure_started(), cordon_cache:dir()} of
+                {ok, {ok, Cache}} -> Continue(Library, Normal, Cache);
+                {ok, {error, Text}} -> {error, {cache_dir, Text}};
+                {{error, _} = Error, _} -> Error
             end;
         {{error, Text}, {error, Texts}} ->
             {error, {options, join(Texts ++ [Text])}};
@@ -79,27 +81,21 @@ existing(Name, Library) ->
                          [Library, sentence(Hint)])}
     end.
 
--spec in_cache(file:filename(), cordon_options:options()) -> {ok, shim()} | error().
-in_cache(Library, Options) ->
-    case cordon_cache:dir() of
-        {ok, Cache} ->
-            case read_all(Library) of
-                {ok, Template, Contents} ->
-                    Hash = cordon_cache:hash({Library, Options, cordon_nif:priv_dir(),
-                                              Contents}),
-                    Entry = filename:join([Cache, "shims", Hash]),
-                    Shim = filename:join(Entry, filename:basename(Library, ".so")),
-                    ensure(Shim, Library, Options, Template);
-                {error, Reason} ->
-                    unwritten(Reason)
-            end;
-        {error, Text} ->
-            {error, {cache_dir, Text}}
+-spec in_cache(file:filename(), cordon_options:options(), file:filename()) ->
+          {ok, shim()} | error().
+in_cache(Library, Options, Cache) ->
+    case read_all(Library) of
+        {ok, Template, Digests} ->
+            Hash = cordon_cache:hash({Library, Options, cordon_nif:priv_dir(), Digests}),
+            Name = filename:basename(Library, ".so"),
+            ensure(filename:join([Cache, "shims", Hash, Name]), Library, Options, Template);
+        {error, Reason} ->
+            unwritten(Reason)
     end.
 
 %% What a shim depends on: the library and cordon's own files. Anything newer
 %% gives another hash.
--spec read_all(file:filename()) -> {ok, Template :: binary(), [binary()]} |
+-spec read_all(file:filename()) -> {ok, Template :: binary(), Digests :: [binary()]} |
           {error, {file:filename(), file:posix()}}.
 read_all(Library) ->
     #{shim := Shim, proxy := Proxy, nif_host := NifHost} = cordon_native:files(),
@@ -168,7 +164,8 @@ refusal(Path, Text) ->
     Name = try filename:basename(to_string(filename:flatten(Path)))
            catch error:_ -> "the library"
            end,
-    Message = printable("cordon: " ++ sentence_end(Text) ++ " No shim was made for: " ++ Name),
+    Message = printable("cordon: " ++ sentence_end(without_prefix(Text)) ++
+                            " No shim was made for: " ++ Name),
     %% A '/' makes it a path; without one dlopen would search the system's libraries.
     Slashed = case lists:member($/, Message) of
                   true -> Message;
@@ -208,6 +205,14 @@ join(Texts) ->
 -spec sentence(string()) -> string().
 sentence([First | Rest]) ->
     [string:to_upper(First) | Rest].
+
+%% load_nif/2 says this itself, and it may be what the native side quotes.
+-spec without_prefix(string()) -> string().
+without_prefix(Text) ->
+    case string:prefix(Text, "Failed to load NIF library: ") of
+        nomatch -> Text;
+        Rest -> Rest
+    end.
 
 -spec sentence_end(string()) -> string().
 sentence_end(Text) ->

@@ -213,7 +213,7 @@ several_nodes_at_once(Config) ->
 
 %% As releases run.
 embedded_mode(Config) ->
-    Node = node_with(Config, [jiffy], ["-mode", "embedded"]),
+    Node = node_with(Config, [jiffy], ["-mode", "embedded", "-pa", filename:dirname(code:which(jiffy))]),
     embedded = call(Node, code, get_mode, []),
     [{module, M} = call(Node, code, load_file, [M])
      || M <- [jiffy, cordon, cordon_app, cordon_sup, cordon_host_sup, cordon_host, cordon_events,
