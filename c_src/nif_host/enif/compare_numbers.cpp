@@ -67,6 +67,10 @@ int compare_bigs(Word a, Word b) {
     return x.sign() * compare_magnitudes(x.magnitude, y.magnitude);
 }
 
+bool is_beyond_64_bits(double real) {
+    return std::abs(real) >= 0x1p63;
+}
+
 // Never rounds the integer.
 int compare_with_float(__int128 integer, double real) {
     constexpr double kBeyond = 0x1p65;
@@ -99,9 +103,9 @@ int compare_numbers(Word a, Word b) {
     if (x.type == Big && y.type == Big)
         return compare_bigs(a, b);
     if (x.type == Big)
-        return y.type == Float ? kUnknownOrder : BigInteger(a).sign();
+        return is_beyond_64_bits(y.real) ? kUnknownOrder : BigInteger(a).sign();
     if (y.type == Big)
-        return x.type == Float ? kUnknownOrder : -BigInteger(b).sign();
+        return is_beyond_64_bits(x.real) ? kUnknownOrder : -BigInteger(b).sign();
     if (x.type == Float && y.type == Float)
         return order(x.real, y.real);
     if (x.type == Float)

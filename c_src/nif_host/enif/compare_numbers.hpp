@@ -7,7 +7,8 @@ namespace cordon::host {
 
 bool is_number(Word word);
 
-// < 0, 0, > 0. kUnknownOrder: only the VM can tell (a float beside an integer beyond 64 bits).
+// < 0, 0, > 0. kUnknownOrder: only the VM can tell (a float and an integer that are both beyond 64
+// bits).
 inline constexpr int kUnknownOrder = 2;
 int compare_numbers(Word a, Word b);
 

@@ -163,7 +163,9 @@ bool env_take_scheduled(ErlNifEnv* env, Scheduled* scheduled) {
 }
 
 bool env_timeslice_used(const ErlNifEnv* env) {
-    return env->step_timeslice_used;
+    // A step that isn't flagged dirty runs on a normal scheduler: from a dirty one the VM has to
+    // move it.
+    return env->step_timeslice_used || env->thread_type != ERL_NIF_THR_NORMAL_SCHEDULER;
 }
 
 ERL_NIF_TERM env_raise(ErlNifEnv* env, Word reason) {

@@ -239,8 +239,14 @@ Word map_remove(ErlNifEnv* env, Word map, Word key) {
 
 Word map_from_pairs(ErlNifEnv* env, std::vector<MapPair> pairs) {
     if (pairs.size() > term::kFlatMapLimit) {
-        const Word root = trie_build(env, pairs);
-        return root == 0 ? 0 : new_hash_map(env, pairs.size(), root);
+        if (const Word root = trie_build(env, pairs); root != 0)
+            return new_hash_map(env, pairs.size(), root);
+        // A key is there twice. The VM refuses that in a small map only; in a big one the last
+        // wins.
+        Word map = boxed_word(new_flat(env, 0).words);
+        for (const MapPair& pair : pairs)
+            map = map_put(env, map, pair.key, pair.value);
+        return map;
     }
     const Word map = sorted_flat(env, pairs);
     const Flat flat(map);

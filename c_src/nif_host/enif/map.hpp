@@ -43,7 +43,7 @@ class MapLookup {
 Word map_put(ErlNifEnv* env, Word map, Word key, Word value);
 Word map_remove(ErlNifEnv* env, Word map, Word key);
 
-// 0 if a key is there twice.
+// 0 if a key is there twice and there are at most kFlatMapLimit pairs, as the VM decides it.
 Word map_from_pairs(ErlNifEnv* env, std::vector<MapPair> pairs);
 
 } // namespace cordon::host

@@ -90,11 +90,11 @@ int enif_map_iterator_create(ErlNifEnv* env, ERL_NIF_TERM map, ErlNifMapIterator
 void enif_map_iterator_destroy(ErlNifEnv*, ErlNifMapIterator*) {} // owns nothing
 
 int enif_map_iterator_is_head(ErlNifEnv*, ErlNifMapIterator* iterator) {
-    return iterator->idx == 0;
+    return iterator->idx == 0 || iterator->size == 0;
 }
 
 int enif_map_iterator_is_tail(ErlNifEnv*, ErlNifMapIterator* iterator) {
-    return iterator->idx > iterator->size;
+    return iterator->idx > iterator->size || iterator->size == 0;
 }
 
 int enif_map_iterator_next(ErlNifEnv*, ErlNifMapIterator* iterator) {

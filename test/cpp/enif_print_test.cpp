@@ -1,0 +1,76 @@
+#include "host_fixture.hpp"
+
+#include <climits>
+
+namespace cordon::test {
+
+class EnifPrint : public HostTest {};
+
+TEST_F(EnifPrint, Terms) {
+    EXPECT_EQ(text(integer(-42)), "-42");
+    EXPECT_EQ(text(integer(LONG_MIN)), "-9223372036854775808");
+    EXPECT_EQ(text(enif_make_ulong(env, ULONG_MAX)), "18446744073709551615");
+    EXPECT_EQ(text(enif_make_double(env, 1.5)), "1.500000e+00");
+    EXPECT_EQ(text(atom("ok")), "ok");
+    EXPECT_EQ(text(atom("Big atom")), "'Big atom'");
+    EXPECT_EQ(text(atom("a@b")), "'a@b'");
+    EXPECT_EQ(text(atom("it's\n")), "'it\\'s\\n'");
+    EXPECT_EQ(text(atom("")), "''");
+    EXPECT_EQ(text(term::kNil), "[]");
+    EXPECT_EQ(text(enif_make_string(env, "say \"hi\"\n", ERL_NIF_LATIN1)), "\"say \\\"hi\\\"\\n\"");
+    EXPECT_EQ(text(list({atom("a"), enif_make_list_cell(env, integer(1), integer(2))})),
+              "[a,[1|2]]");
+    EXPECT_EQ(text(tuple({})), "{}");
+    EXPECT_EQ(text(tuple({atom("a"), tuple({integer(1)})})), "{a,{1}}");
+    EXPECT_EQ(text(binary("hello")), "<<\"hello\">>");
+    EXPECT_EQ(text(binary(std::string("\0\xFF", 2))), "<<0,255>>");
+    EXPECT_EQ(text(binary("")), "<<>>");
+    EXPECT_EQ(text(map({{atom("b"), integer(2)}, {atom("a"), integer(1)}})), "#{a=>1,b=>2}");
+    EXPECT_EQ(text(kAlivePid), "<0.77.0>");
+}
+
+TEST_F(EnifPrint, TermsInExternalFormat) {
+    using term::ExternalType;
+    const auto external = [&](ExternalType type, const char* bytes, std::size_t size) {
+        return text(beam.external(type, {bytes, size}));
+    };
+    EXPECT_EQ(external(ExternalType::Integer, "n\x09\x01\0\0\0\0\0\0\0\0\x01", 12),
+              "-18446744073709551616");
+    EXPECT_EQ(external(ExternalType::Reference, "Z\0\3w\1n\0\0\0\1\0\0\0\1\0\0\0\2\0\0\0\3", 22),
+              "#Ref<0.3.2.1>");
+    EXPECT_EQ(external(ExternalType::Bitstring, "M\0\0\0\2\3\xFF\xA0", 8), "<<255,5:3>>");
+    EXPECT_EQ(external(ExternalType::Fun, "qw\5listsw\3mapa\2", 15), "fun lists:map/2");
+}
+
+TEST_F(EnifPrint, AsPrintf) {
+    char buffer[64];
+    EXPECT_EQ(enif_snprintf(buffer, sizeof buffer, "%d|%5u|%-5s|%05.1f|%lx|%c|%%|%zu", -1, 2U, "ab",
+                            3.14, 0xABCDEF1234L, 'z', sizeof(int)),
+              static_cast<int>(std::string("-1|    2|ab   |003.1|abcdef1234|z|%|4").size()));
+    EXPECT_STREQ(buffer, "-1|    2|ab   |003.1|abcdef1234|z|%|4");
+    EXPECT_EQ(enif_snprintf(buffer, 4, "%s", "abcdef"), 6) << "what it would have written";
+    EXPECT_STREQ(buffer, "abc");
+    EXPECT_EQ(enif_snprintf(buffer, sizeof buffer, "%*d %.*s", 4, 7, 2, "abc"), 7);
+    EXPECT_STREQ(buffer, "   7 ab");
+    EXPECT_EQ(enif_snprintf(nullptr, 0, "%T", atom("abc")), 3);
+}
+
+TEST_F(EnifPrint, ToAFile) {
+    FILE* file = tmpfile();
+    EXPECT_EQ(enif_fprintf(file, "%T!\n", tuple({atom("a")})), 5);
+    rewind(file);
+    char line[16] = {};
+    EXPECT_NE(fgets(line, sizeof line, file), nullptr);
+    EXPECT_STREQ(line, "{a}!\n");
+    fclose(file);
+}
+
+TEST_F(EnifPrint, DeepAndLimited) {
+    const Word deep = nested(atom("x"));
+    EXPECT_GT(enif_snprintf(nullptr, 0, "%T", deep), 1'000'000);
+    char buffer[64];
+    enif_snprintf(buffer, sizeof buffer, "%.3T", list({atom("a"), atom("b"), atom("c")}));
+    EXPECT_NE(std::string(buffer).find("... "), std::string::npos);
+}
+
+} // namespace cordon::test
