@@ -1,5 +1,6 @@
 #include "kernel_proxy/vm_words.hpp"
 
+#include <array>
 #include <atomic>
 
 namespace cordon::proxy {
@@ -8,40 +9,80 @@ namespace {
 constexpr ERL_NIF_TERM kTagMask = 0xF;
 constexpr ERL_NIF_TERM kUnknown = ~ERL_NIF_TERM{0};
 
-// Relaxed: a word can come back only after it was sent, and that is ordered by the call.
-std::atomic<ERL_NIF_TERM> pid_tag{kUnknown};
-std::atomic<ERL_NIF_TERM> port_tag{kUnknown};
+// One kind of immediate: pids, or ports. All relaxed: a word of the VM is right or wrong by itself.
+class Immediates {
+  public:
+    explicit constexpr Immediates(term::Word tag) : host_tag_(tag) {}
 
-term::Word to_word(ERL_NIF_TERM vm, term::Word tag, std::atomic<ERL_NIF_TERM>& learnt) {
-    if (learnt.load(std::memory_order_relaxed) == kUnknown)
-        learnt.store(vm & kTagMask, std::memory_order_relaxed);
-    return (vm & ~kTagMask) | tag;
-}
+    term::Word to_word(ERL_NIF_TERM vm) {
+        if (vm_tag_.load(std::memory_order_relaxed) == kUnknown)
+            vm_tag_.store(vm & kTagMask, std::memory_order_relaxed);
+        remember(vm);
+        return (vm & ~kTagMask) | host_tag_;
+    }
 
-bool from_word(term::Word word, const std::atomic<ERL_NIF_TERM>& learnt, ERL_NIF_TERM* vm) {
-    const ERL_NIF_TERM tag = learnt.load(std::memory_order_relaxed);
-    if (tag == kUnknown)
-        return false;
-    *vm = (word & ~kTagMask) | tag;
-    return true;
-}
+    bool from_word(term::Word word, ERL_NIF_TERM* vm) {
+        const ERL_NIF_TERM tag = vm_tag_.load(std::memory_order_relaxed);
+        if ((word & kTagMask) != host_tag_ || tag == kUnknown)
+            return false; // none has ever been sent out
+        *vm = (word & ~kTagMask) | tag;
+        if (place(*vm).load(std::memory_order_relaxed) == *vm)
+            return true;
+        if (!in_order(*vm))
+            return false;
+        remember(*vm);
+        return true;
+    }
+
+  private:
+    std::atomic<ERL_NIF_TERM>& place(ERL_NIF_TERM vm) {
+        return known_[(vm * 0x9E3779B97F4A7C15ULL) >> 54];
+    }
+
+    // Stores only what changes, so that the lines stay shared between the schedulers.
+    void remember(ERL_NIF_TERM vm) {
+        auto& known = place(vm);
+        if (known.load(std::memory_order_relaxed) != vm)
+            known.store(vm, std::memory_order_relaxed);
+    }
+
+    static bool in_order(ERL_NIF_TERM vm) {
+        ErlNifEnv* env = enif_alloc_env();
+        ErlNifBinary encoded;
+        ERL_NIF_TERM again = 0;
+        if (enif_term_to_binary(env, vm, &encoded) != 0) {
+            if (enif_binary_to_term(env, encoded.data, encoded.size, &again, 0) == 0)
+                again = 0;
+            enif_release_binary(&encoded);
+        }
+        enif_free_env(env);
+        return again == vm;
+    }
+
+    const term::Word host_tag_;
+    std::atomic<ERL_NIF_TERM> vm_tag_{kUnknown};
+    std::array<std::atomic<ERL_NIF_TERM>, 1024> known_{};
+};
+
+Immediates pids(term::kPidTag);
+Immediates ports(term::kPortTag);
 
 } // namespace
 
 term::Word pid_word(const ErlNifPid& pid) {
-    return to_word(pid.pid, term::kPidTag, pid_tag);
+    return pids.to_word(pid.pid);
 }
 
 term::Word port_word(const ErlNifPort& port) {
-    return to_word(port.port_id, term::kPortTag, port_tag);
+    return ports.to_word(port.port_id);
 }
 
 bool pid_from_word(term::Word word, ErlNifPid* pid) {
-    return term::is_local_pid(word) && from_word(word, pid_tag, &pid->pid);
+    return pids.from_word(word, &pid->pid);
 }
 
 bool port_from_word(term::Word word, ErlNifPort* port) {
-    return term::is_local_port(word) && from_word(word, port_tag, &port->port_id);
+    return ports.from_word(word, &port->port_id);
 }
 
 } // namespace cordon::proxy

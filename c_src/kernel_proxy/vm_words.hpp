@@ -1,9 +1,11 @@
 // The words of local pids and ports of this VM, to and from a host's.
 //
-// They are immediates: a tag in the low 4 bits and 60 bits of identity. Which tag, is learnt from
-// real ones; a word that a host gives is put together from its identity bits and the learnt tag, so
-// that it can be nothing but such an immediate whatever the host wrote (one that names nobody, at
-// worst).
+// They are immediates: a tag in the low 4 bits and 60 bits of identity. A word that a host gives is
+// not believed: the VM uses some of the identity bits as an index without a check
+// (is_process_alive/1 of an arbitrary one is a segmentation fault, seen on OTP 25). What has been
+// sent out lately is known by a small cache; anything else is put through external term format,
+// from which the VM makes only pids and ports that are in order, and must come back as the same
+// word.
 #pragma once
 
 #include "shared_heap/term.hpp"
@@ -16,7 +18,7 @@ namespace cordon::proxy {
 term::Word pid_word(const ErlNifPid& pid);
 term::Word port_word(const ErlNifPort& port);
 
-// What a host's word stands for. False when no such word has ever been sent out.
+// What a host's word stands for. False when it can be no pid or port of this VM.
 bool pid_from_word(term::Word word, ErlNifPid* pid);
 bool port_from_word(term::Word word, ErlNifPort* port);
 
