@@ -307,9 +307,10 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
     for (int attempt = 0;; ++attempt) {
         if (host == nullptr) {
             HostEnd why;
-            host = library.ensure_loaded(env, instance, &why);
+            std::uint64_t generation = 0;
+            host = library.ensure_loaded(env, instance, &why, &generation);
             if (host == nullptr)
-                return raise_host_down(env, library, function, 0, why);
+                return raise_host_down(env, library, function, generation, why);
         }
         Slot* slot = host->take_slot();
         if (slot == nullptr && host->accepts_calls())

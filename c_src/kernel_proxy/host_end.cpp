@@ -92,9 +92,17 @@ ERL_NIF_TERM HostEnd::to_term(ErlNifEnv* env) const {
     case Kind::Load:
         return pair("load", enif_make_int64(env, code));
     case Kind::StartFailed:
-        return pair("start", enif_make_string(env, text.c_str(), ERL_NIF_LATIN1));
+        return pair("start_failed", enif_make_string(env, text.c_str(), ERL_NIF_LATIN1));
     }
     return atom(env, "undefined");
+}
+
+std::string HostEnd::to_text() const {
+    ErlNifEnv* env = enif_alloc_env();
+    char text[256];
+    enif_snprintf(text, sizeof text, "%T", to_term(env));
+    enif_free_env(env);
+    return text;
 }
 
 } // namespace cordon::proxy

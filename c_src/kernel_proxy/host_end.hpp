@@ -34,6 +34,8 @@ struct HostEnd {
     static HostEnd from_status(int status);
 
     ERL_NIF_TERM to_term(ErlNifEnv* env) const;
+    // The same as text, "{signal,sigsegv}".
+    std::string to_text() const;
 };
 
 } // namespace cordon::proxy

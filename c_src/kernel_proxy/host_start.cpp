@@ -18,6 +18,8 @@
 namespace cordon::proxy {
 namespace {
 
+constexpr std::chrono::milliseconds kEndGrace{100};
+
 std::vector<char> vm_system_info() {
     ErlNifSysInfo info{};
     enif_system_info(&info, sizeof info);
@@ -114,6 +116,9 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
                   });
 
     if (std::string wrong = exchange_setup(deadline); !wrong.empty()) {
+        // When it ended by itself, how it did says more.
+        if (await_gone(Clock::now() + kEndGrace))
+            wrong += " (" + end_.to_text() + ")";
         kill({HostEnd::Kind::StartFailed, 0, wrong, 0, {}});
         return "the host (process " + std::to_string(os_pid_) + ") could not be set up: " + wrong;
     }

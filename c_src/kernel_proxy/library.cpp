@@ -154,15 +154,22 @@ Host* Library::start_host_locked(Clock::time_point deadline, std::string* why) {
         *why = wrong;
         return nullptr;
     }
+    if (has_entry() && host->opened().error != 0) {
+        *why = host->opened().text;
+        host->kill({HostEnd::Kind::StartFailed, 0, *why, 0, {}});
+        return nullptr;
+    }
     current_.store(host, std::memory_order_release);
     return host;
 }
 
-Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* why) {
+Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* why,
+                             std::uint64_t* generation) {
     const std::scoped_lock guard(start_lock_);
     std::string text;
     const auto timeout = std::chrono::milliseconds(options().load_timeout);
     Host* host = start_host_locked(Clock::now() + timeout, &text);
+    *generation = generation_;
     if (host == nullptr) {
         *why = {HostEnd::Kind::StartFailed, 0, text, 0, {}};
         return nullptr;

@@ -63,8 +63,9 @@ class Library {
     ResourceTable& resources() { return resources_; }
 
     // The host that runs, started when there is none, with `instance` loaded in it. nullptr: `why`
-    // says what failed. Takes as long as a start takes.
-    Host* ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, struct HostEnd* why);
+    // says what failed, `generation` in which. Takes as long as a start takes.
+    Host* ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, struct HostEnd* why,
+                        std::uint64_t* generation);
     // Discovery: another file, before the next start.
     void rediscover(Sidecar sidecar) { sidecar_ = std::move(sidecar); }
     // Discovery: a host that has opened the library, nothing loaded.
