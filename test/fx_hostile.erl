@@ -1,0 +1,31 @@
+%%% A library that abuses its host's memory: see fixtures/fx_hostile.c.
+-module(fx_hostile).
+
+-export([returns_raw/1, forged_copy/1, cyclic_list/0, cyclic_tuple/0, cyclic_heads/0, object/3,
+         misaligned/0, cyclic_map/0, duplicate_keys/0, not_a_number/0, forged_external/1,
+         external_of_other_type/1, sharing/0, overlapping/0, foreign_memory/1,
+         writes_argument/1, unprotects_argument/1, scribbles/1, lets_memory_vanish/0,
+         sleeps/1]).
+
+-include("fx.hrl").
+
+returns_raw(_) -> ?NIF.
+forged_copy(_) -> ?NIF.
+cyclic_list() -> ?NIF.
+cyclic_tuple() -> ?NIF.
+cyclic_heads() -> ?NIF.
+object(_, _, _) -> ?NIF.
+misaligned() -> ?NIF.
+cyclic_map() -> ?NIF.
+duplicate_keys() -> ?NIF.
+not_a_number() -> ?NIF.
+forged_external(_) -> ?NIF.
+external_of_other_type(_) -> ?NIF.
+sharing() -> ?NIF.
+overlapping() -> ?NIF.
+foreign_memory(_) -> ?NIF.
+writes_argument(_) -> ?NIF.
+unprotects_argument(_) -> ?NIF.
+scribbles(_) -> ?NIF.
+lets_memory_vanish() -> ?NIF.
+sleeps(_) -> ?NIF.

@@ -1,0 +1,166 @@
+%%% The host is hostile: whatever a library writes to the memory that it shares with the VM
+%%% costs its own host, never the VM.
+-module(hostile_SUITE).
+
+-compile([export_all, nowarn_export_all]).
+
+-include_lib("stdlib/include/assert.hrl").
+
+-define(BINARY, 5).
+-define(BINARY_REF, 6).
+
+all() ->
+    [invalid_words, addresses_elsewhere, unknown_atom, forged_pid, pid_of_nobody, cycles, impossible_sizes,
+     unknown_kinds, broken_maps, not_a_number, forged_externals, sharing_is_legal,
+     overlapping, foreign_memory, argument_is_read_only, scribbled_memory,
+     scribbled_under_others, memory_vanishes].
+
+suite() ->
+    [{timetrap, {seconds, 60}}].
+
+init_per_suite(Config) ->
+    ok = fx:isolate([]),
+    Config.
+
+end_per_suite(_Config) ->
+    ok = fx:isolate_end().
+
+init_per_testcase(_Case, Config) ->
+    ok = fx:load(isolated, fx_hostile),
+    ok = fx:load(isolated, fx_bystander),
+    Config.
+
+end_per_testcase(_Case, _Config) ->
+    fx:unload(fx_hostile),
+    fx:unload(fx_bystander).
+
+%% Tags that no term has; 0 is what a library returns that has forgotten to.
+invalid_words(_) ->
+    [violates(returns_raw, [Word], invalid_term) || Word <- [0, 2, 6, 16#22, 16#3B, 16#FF2]].
+
+addresses_elsewhere(_) ->
+    [violates(returns_raw, [Word], term_out_of_bounds)
+     || Word <- [8, 16#1000, 16#7FFFFFFFFFF8, 16#FFFFFFFFFFFFFFF8, 16#7FFFFFFFFFF9]],
+    violates(misaligned, [], misaligned_term).
+
+unknown_atom(_) ->
+    [violates(returns_raw, [16#0B bor (Index bsl 6)], unknown_atom)
+     || Index <- [1 bsl 22, 1 bsl 40, (1 bsl 57) - 1]].
+
+%% A VM takes some bits of a pid as an index, unchecked: a forged one must not get there.
+forged_pid(_) ->
+    [violates(returns_raw, [Word], invalid_term)
+     || Tag <- [16#3, 16#7],
+        Word <- [16#0FFFFFFFFFFFF000 bor Tag, 16#FFFFFFFFFFFFFFF0 bor Tag,
+                 16#7FFF0000000000 bor Tag, 16#FFFFFFFF00000000 bor Tag]].
+
+%% One that could exist is a pid like any other.
+pid_of_nobody(_) ->
+    Pid = list_to_pid("<0.12345.67>"),
+    ?assertEqual(Pid, fx_hostile:forged_copy(Pid)),
+    ?assertNot(is_process_alive(fx_hostile:forged_copy(Pid))).
+
+cycles(_) ->
+    [violates(Function, [], '_') || Function <- [cyclic_list, cyclic_tuple, cyclic_heads]].
+
+impossible_sizes(_) ->
+    [violates(object, [Kind, Size, 16#1F], '_')
+     || Kind <- [1, ?BINARY, ?BINARY_REF, 7, 8, 11],
+        Size <- [1 bsl 24, 1 bsl 40, (1 bsl 56) - 1]].
+
+unknown_kinds(_) ->
+    [violates(object, [Kind, 1, 16#1F], '_') || Kind <- [0, 9, 12, 100, 255]].
+
+broken_maps(_) ->
+    violates(cyclic_map, [], '_'),
+    violates(duplicate_keys, [], duplicate_map_key),
+    violates(object, [8, 50, 16#1F], invalid_map).
+
+not_a_number(_) ->
+    violates(not_a_number, [], float_not_finite).
+
+%% What no enif_* can take apart comes back as it went out, or not at all.
+forged_externals(_) ->
+    Base = 7,
+    Fun = fun(X) -> X + Base end,
+    [begin
+         violates(forged_external, [Term], forged_external),
+         violates(external_of_other_type, [Term], forged_external)
+     end || Term <- [Fun, make_ref(), 1 bsl 100, <<1:3>>]].
+
+sharing_is_legal(_) ->
+    Words = erts_debug:size(fx_hostile:sharing()),
+    ?assert(Words < 1000).
+
+overlapping(_) ->
+    violates(overlapping, [], '_').
+
+foreign_memory(_) ->
+    violates(foreign_memory, [binary:copy(<<1>>, 1000)], term_out_of_bounds).
+
+argument_is_read_only(_) ->
+    ?assertEqual(-1, fx_hostile:unprotects_argument(binary:copy(<<1>>, 1000))),
+    ends(writes_argument, [binary:copy(<<1>>, 1000)], {signal, sigsegv}).
+
+%% Everything that the VM reads of this host holds one byte, over and over.
+scribbled_memory(_) ->
+    [begin
+         Started = erlang:monotonic_time(millisecond),
+         try fx_hostile:scribbles(Byte) of
+             _ -> ok
+         catch
+             error:{nif_host_down, _} -> ok
+         end,
+         ?assert(erlang:monotonic_time(millisecond) - Started < 10_000),
+         restart(),
+         unharmed()
+     end || Byte <- [16#00, 16#01, 16#7F, 16#80, 16#FF]].
+
+scribbled_under_others(_) ->
+    Self = self(),
+    Callers = [spawn_link(fun() ->
+                   Outcome = try fx_hostile:sleeps(300) catch error:Reason -> Reason end,
+                   Self ! {self(), Outcome}
+               end) || _ <- lists:seq(1, 8)],
+    timer:sleep(100),
+    catch fx_hostile:scribbles(16#FF),
+    restart(),
+    [receive
+         {Caller, 300} -> ok;
+         {Caller, {nif_host_down, _}} -> ok
+     after 10_000 ->
+         error(caller_hangs)
+     end || Caller <- Callers],
+    unharmed().
+
+memory_vanishes(_) ->
+    ends(lets_memory_vanish, [], {signal, sigsegv}).
+
+%%% Helpers
+
+violates(Function, Args, What) ->
+    ends(Function, Args, {protocol, What}).
+
+ends(Function, Args, Expected) ->
+    #{generation := Generation} = fx:host(fx_hostile),
+    try apply(fx_hostile, Function, Args) of
+        Result -> error({Function, Args, returned, Result})
+    catch
+        error:{nif_host_down, #{reason := Reason, generation := Generation}} ->
+            case {Expected, Reason} of
+                {Same, Same} -> ok;
+                {{protocol, '_'}, {protocol, _}} -> ok;
+                _ -> error({Function, Args, expected, Expected, got, Reason})
+            end
+    end,
+    unharmed().
+
+%% The next call gets a host in good order, other hosts did not notice.
+unharmed() ->
+    ?assertEqual(1, fx_hostile:sleeps(1)),
+    ?assert(is_integer(fx_bystander:count())).
+
+restart() ->
+    #{host := Host} = fx:host(fx_hostile),
+    _ = cordon_nif:stop_host(Host),
+    ok.
