@@ -208,7 +208,7 @@ class FakeBeam {
         case ipc::Upcall::Hash:
             return {1234};
         case ipc::Upcall::Compare:
-            return {term::make_small(-5)};
+            return {static_cast<Word>(-5)};
         case ipc::Upcall::GetEnv:
             return {text(a) == "HOME" ? binary("/root") : 0};
         default:

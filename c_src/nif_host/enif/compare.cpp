@@ -53,7 +53,7 @@ int rank(Word word) {
 // What only the VM can tell: references, funs, terms of other nodes, bitstrings.
 int ask_vm(Word a, Word b) {
     const Word answer = upcall(ipc::Upcall::Compare, {a, b});
-    return static_cast<int>(order<std::int64_t>(term::small_value(answer), 0));
+    return order<std::int64_t>(static_cast<std::int64_t>(answer), 0);
 }
 
 int compare_text(std::string_view a, std::string_view b) {

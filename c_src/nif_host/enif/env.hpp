@@ -50,8 +50,7 @@ Word env_exception(const ErlNifEnv* env);
 // What enif_schedule_nif asked for, once. The arguments stay valid until the next step is taken. A
 // long chain's environment is compacted here when it has doubled.
 bool env_take_scheduled(ErlNifEnv* env, Scheduled* scheduled);
-// The next step can't follow at once: the last enif_consume_timeslice of the step that ended
-// answered 1, or that step ran on a dirty scheduler.
+// The last enif_consume_timeslice of the step that was just taken answered 1.
 bool env_timeslice_used(const ErlNifEnv* env);
 
 // Deep copy; big binaries go by reference.

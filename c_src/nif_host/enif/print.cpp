@@ -4,6 +4,7 @@
 #include "shared_heap/term.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
@@ -13,6 +14,7 @@
 
 namespace {
 
+using cordon::host::Output;
 using cordon::host::print_term;
 
 constexpr long kNoLimit = 100'000'000; // what the VM takes without a precision
@@ -25,33 +27,35 @@ struct Conversion {
     char letter = 0;
 };
 
-template <class T> void append(std::string* out, const Conversion& conversion, T value) {
+template <class T> void append(Output* out, const Conversion& conversion, T value) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     const std::string format = conversion.text + conversion.length + conversion.letter;
     const int size = std::snprintf(nullptr, 0, format.c_str(), value);
     if (size < 0)
         return;
-    const std::size_t old = out->size();
-    out->resize(old + static_cast<std::size_t>(size) + 1);
-    std::snprintf(out->data() + old, static_cast<std::size_t>(size) + 1, format.c_str(), value);
-    out->pop_back();
+    std::string text(static_cast<std::size_t>(size) + 1, '\0');
+    std::snprintf(text.data(), text.size(), format.c_str(), value);
+    text.pop_back();
+    out->whole(text);
 #pragma GCC diagnostic pop
 }
 
 class Formatter {
   public:
-    explicit Formatter(va_list arguments) { va_copy(arguments_, arguments); }
+    Formatter(std::size_t room, va_list arguments) : out_(room) { va_copy(arguments_, arguments); }
     ~Formatter() { va_end(arguments_); }
     Formatter(const Formatter&) = delete;
     Formatter& operator=(const Formatter&) = delete;
 
-    std::string run(const char* format) {
+    const Output& run(const char* format) {
         while (*format != '\0') {
             const char* percent = std::strchr(format, '%');
-            if (percent == nullptr)
-                return out_.append(format);
-            out_.append(format, percent);
+            if (percent == nullptr) {
+                out_.whole(format);
+                break;
+            }
+            out_.whole({format, percent});
             format = convert(percent + 1);
         }
         return out_;
@@ -124,16 +128,16 @@ class Formatter {
             append(&out_, conversion, va_arg(arguments_, const char*));
             break;
         case 'p':
-            append(&out_, conversion, va_arg(arguments_, void*));
+            pointer(va_arg(arguments_, void*));
             break;
         case 'n':
-            *va_arg(arguments_, int*) = static_cast<int>(out_.size());
+            *va_arg(arguments_, int*) = static_cast<int>(out_.counted());
             break;
         case '%':
-            out_ += '%';
+            out_.whole("%");
             break;
         default:
-            out_ += conversion.text + conversion.length + conversion.letter;
+            out_.whole(conversion.text + conversion.length + conversion.letter);
         }
     }
 
@@ -148,20 +152,27 @@ class Formatter {
         }
     }
 
-    std::string out_;
+    void pointer(void* value) {
+        char text[32];
+        std::snprintf(text, sizeof text, "0x%lx", reinterpret_cast<unsigned long>(value));
+        out_.whole(text);
+    }
+
+    Output out_;
     va_list arguments_;
 };
 
 } // namespace
 
 int enif_vsnprintf(char* buffer, std::size_t size, const char* format, va_list arguments) {
-    const std::string text = Formatter(arguments).run(format);
-    if (size != 0) {
-        const std::size_t count = std::min(text.size(), size - 1);
-        std::memcpy(buffer, text.data(), count);
-        buffer[count] = '\0';
-    }
-    return static_cast<int>(text.size());
+    if (size == 0)
+        return -EINVAL;
+    Formatter formatter(size - 1, arguments);
+    const Output& out = formatter.run(format);
+    const std::size_t count = std::min(out.text().size(), size - 1);
+    std::memcpy(buffer, out.text().data(), count);
+    buffer[count] = '\0';
+    return static_cast<int>(out.counted());
 }
 
 int enif_snprintf(char* buffer, std::size_t size, const char* format, ...) {
@@ -173,9 +184,12 @@ int enif_snprintf(char* buffer, std::size_t size, const char* format, ...) {
 }
 
 int enif_vfprintf(FILE* file, const char* format, va_list arguments) {
-    const std::string text = Formatter(arguments).run(format);
+    Formatter formatter(SIZE_MAX, arguments);
+    const std::string& text = formatter.run(format).text();
     const std::size_t written = std::fwrite(text.data(), 1, text.size(), file);
-    return written == text.size() ? static_cast<int>(written) : -1;
+    if (file == stdout || file == stderr)
+        std::fflush(file); // the VM doesn't buffer them
+    return written == text.size() ? static_cast<int>(written) : -EIO;
 }
 
 int enif_fprintf(FILE* file, const char* format, ...) {

@@ -1,6 +1,5 @@
 #include "nif_host/enif/print_external.hpp"
 
-#include "nif_host/enif/print_term.hpp"
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/enif/text.hpp"
 #include "nif_host/upcall_client.hpp"
@@ -90,120 +89,136 @@ std::string big_text(Reader reader, bool large) {
     return text;
 }
 
-std::string reference_text(Reader reader, std::size_t creation_bytes) {
+void print_reference(Output* out, Reader reader, std::size_t creation_bytes) {
     const std::size_t count = reader.number(2);
     reader.atom();
     reader.number(creation_bytes);
     std::vector<std::uint64_t> numbers;
     for (std::size_t i = 0; i < count; ++i)
         numbers.push_back(reader.number(4));
-    std::string text = "#Ref<0";
-    for (std::size_t i = count; i > 0; --i)
-        text.append(1, '.').append(std::to_string(numbers[i - 1]));
-    return text.append(1, '>');
+    out->characters("#Ref<");
+    out->whole("0");
+    for (std::size_t i = count; i > 0; --i) {
+        out->character('.');
+        out->whole(std::to_string(numbers[i - 1]));
+    }
+    out->character('>');
 }
 
-std::string pid_text(std::uint64_t number, std::uint64_t serial) {
-    std::string text = "<0.";
-    text.append(std::to_string(number)).append(1, '.').append(std::to_string(serial));
-    return text.append(1, '>');
+void print_pid(Output* out, std::uint64_t number, std::uint64_t serial) {
+    out->character('<');
+    out->whole("0");
+    out->character('.');
+    out->whole(std::to_string(number));
+    out->character('.');
+    out->whole(std::to_string(serial));
+    out->character('>');
 }
 
-std::string port_text(std::uint64_t number) {
-    return "#Port<0." + std::to_string(number) + ">";
+void print_port(Output* out, std::uint64_t number) {
+    out->characters("#Port<");
+    out->whole("0");
+    out->character('.');
+    out->whole(std::to_string(number));
+    out->character('>');
 }
 
-std::string fun_text(Reader reader) {
+void print_fun(Output* out, Reader reader) {
     reader.take(4 + 1 + 16 + 4 + 4); // size, arity, unique, index, free variables
-    std::string text = "#Fun<";
-    text.append(reader.atom());
-    text.append(1, '.').append(std::to_string(reader.integer()));
-    text.append(1, '.').append(std::to_string(reader.integer()));
-    return text.append(1, '>');
+    out->characters("#Fun<");
+    out->characters(reader.atom());
+    for (int i = 0; i < 2; ++i) { // old index, old unique
+        out->character('.');
+        out->whole(std::to_string(reader.integer()));
+    }
+    out->character('>');
 }
 
-std::string export_text(Reader reader) {
-    std::string text = "fun ";
-    print_atom_text(&text, reader.atom());
-    text += ':';
-    print_atom_text(&text, reader.atom());
-    return text.append(1, '/').append(std::to_string(reader.integer()));
+void print_export(Output* out, Reader reader) {
+    out->characters("fun ");
+    print_atom_text(out, reader.atom());
+    out->character(':');
+    print_atom_text(out, reader.atom());
+    out->character('/');
+    out->whole(std::to_string(reader.integer()));
 }
 
-std::string bitstring_text(Reader reader) {
+void print_bitstring(Output* out, Reader reader) {
     const std::string_view bytes = reader.take(reader.number(4) + 1);
     const auto bits = static_cast<unsigned char>(bytes[0]);
-    std::string text = "<<";
+    out->characters("<<");
     for (std::size_t i = 1; i < bytes.size(); ++i) {
         const auto byte = static_cast<unsigned char>(bytes[i]);
         const bool last = i + 1 == bytes.size();
         if (i > 1)
-            text += ',';
-        text.append(std::to_string(last ? byte >> (8 - bits) : byte));
-        if (last)
-            text.append(1, ':').append(std::to_string(bits));
+            out->character(',');
+        out->whole(std::to_string(last ? byte >> (8 - bits) : byte));
+        if (last) {
+            out->character(':');
+            out->whole(std::to_string(bits));
+        }
     }
-    return text.append(">>");
+    out->characters(">>");
 }
 
-std::string text_of(std::string_view external) {
+void print_format(Output* out, std::string_view external) {
     Reader reader(external);
     switch (reader.number(1)) {
     case kSmallBig:
-        return big_text(reader, false);
+        return out->characters(big_text(reader, false));
     case kLargeBig:
-        return big_text(reader, true);
+        return out->characters(big_text(reader, true));
     case kNewerReference:
-        return reference_text(reader, 4);
+        return print_reference(out, reader, 4);
     case kNewReference:
-        return reference_text(reader, 1);
+        return print_reference(out, reader, 1);
     case kNewPid:
     case kPid: {
         reader.atom();
         const std::uint64_t number = reader.number(4);
-        return pid_text(number, reader.number(4));
+        return print_pid(out, number, reader.number(4));
     }
     case kPort:
     case kNewPort:
         reader.atom();
-        return port_text(reader.number(4));
+        return print_port(out, reader.number(4));
     case kV4Port:
         reader.atom();
-        return port_text(reader.number(8));
+        return print_port(out, reader.number(8));
     case kNewFun:
-        return fun_text(reader);
+        return print_fun(out, reader);
     case kExport:
-        return export_text(reader);
+        return print_export(out, reader);
     case kBitBinary:
-        return bitstring_text(reader);
+        return print_bitstring(out, reader);
     default:
-        return "<unknown>";
+        return out->characters("<unknown>");
     }
 }
 
 } // namespace
 
 // The words carry what the VM's own do.
-std::string local_pid_text(Word pid) {
+void print_local_pid(Output* out, Word pid) {
     constexpr unsigned kTagBits = 4;
     constexpr unsigned kNumberBits = 28;
     const Word data = pid >> kTagBits;
-    return pid_text(data & ((Word{1} << kNumberBits) - 1), data >> kNumberBits);
+    print_pid(out, data & ((Word{1} << kNumberBits) - 1), data >> kNumberBits);
 }
 
-std::string local_port_text(Word port) {
-    return port_text(port >> 4);
+void print_local_port(Output* out, Word port) {
+    print_port(out, port >> 4);
 }
 
-std::string external_text(Word boxed) {
+void print_external(Output* out, Word boxed) {
     if (kind_of(boxed) == Kind::External)
-        return text_of(external_bytes(boxed));
+        return print_format(out, external_bytes(boxed));
     const UpcallAnswer answer(ipc::Upcall::TermToBinary, {boxed}); // what reference it is to the VM
     if (!is_whole_binary(answer.word()))
-        return "#Ref<>";
+        return out->characters("#Ref<>");
     const Bytes bytes = binary_bytes(answer.word());
-    return text_of(
-        std::string_view(reinterpret_cast<const char*>(bytes.data), bytes.size).substr(1));
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data), bytes.size);
+    print_format(out, text.substr(1));
 }
 
 } // namespace cordon::host

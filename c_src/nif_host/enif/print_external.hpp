@@ -2,14 +2,12 @@
 // other than the VM's own have a number there that the host can't know: they are printed as 0.
 #pragma once
 
-#include "shared_heap/term.hpp"
-
-#include <string>
+#include "nif_host/enif/print_term.hpp"
 
 namespace cordon::host {
 
-std::string local_pid_text(term::Word pid);
-std::string local_port_text(term::Word port);
-std::string external_text(term::Word boxed); // a Resource or an External
+void print_local_pid(Output* out, term::Word pid);
+void print_local_port(Output* out, term::Word port);
+void print_external(Output* out, term::Word boxed); // a Resource or an External
 
 } // namespace cordon::host

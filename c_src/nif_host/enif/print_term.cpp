@@ -33,7 +33,7 @@ bool needs_quotes(std::string_view utf8) {
     return utf8.empty();
 }
 
-void append_escaped(std::string* out, std::string_view utf8) {
+void append_escaped(Output* out, std::string_view utf8) {
     constexpr std::string_view kSpecial = "'\\\n\f\t\r\b\v";
     constexpr std::string_view kLetter = "'\\nftrbv";
     for (std::size_t at = 0; at < utf8.size();) {
@@ -41,14 +41,15 @@ void append_escaped(std::string* out, std::string_view utf8) {
         const std::uint32_t c = utf8_next(utf8, &at);
         const std::size_t special = c < 0x80 ? kSpecial.find(static_cast<char>(c)) : kSpecial.npos;
         if (special != kSpecial.npos) {
-            *out += '\\';
-            *out += kLetter[special];
+            out->character('\\');
+            out->character(kLetter[special]);
         } else if (c < ' ' || (c >= 0x80 && c < 0xA0)) {
             char octal[8];
-            std::snprintf(octal, sizeof octal, "\\%03o", c);
-            *out += octal;
+            std::snprintf(octal, sizeof octal, "%03o", c);
+            out->character('\\');
+            out->whole(octal);
         } else {
-            out->append(utf8.substr(from, at - from));
+            out->characters(utf8.substr(from, at - from));
         }
     }
 }
@@ -69,7 +70,7 @@ bool is_printable_string(Word list) {
 
 class Printer {
   public:
-    Printer(std::string* out, long limit) : out_(*out), left_(limit) {}
+    Printer(Output* out, long limit) : out_(*out), left_(limit) {}
 
     void run(Word root) {
         print(root);
@@ -81,7 +82,7 @@ class Printer {
                 print(item.word);
                 break;
             case What::Text:
-                out_ += item.text;
+                out_.characters(item.text);
                 break;
             case What::ListRest:
                 print_rest(item.word);
@@ -92,7 +93,7 @@ class Printer {
             }
         }
         if (left_ <= 0)
-            out_ += "... ";
+            out_.characters("... ");
     }
 
   private:
@@ -118,21 +119,21 @@ class Printer {
         if (!use_one())
             return;
         if (term::is_small(word))
-            out_ += std::to_string(term::small_value(word));
+            out_.whole(std::to_string(term::small_value(word)));
         else if (term::is_atom(word))
             print_atom(word);
         else if (term::is_nil(word))
-            out_ += "[]";
+            out_.characters("[]");
         else if (term::is_cons(word))
             print_list(word);
         else if (term::is_boxed(word))
             print_boxed(word);
         else if (term::is_local_pid(word))
-            out_ += local_pid_text(word);
+            print_local_pid(&out_, word);
         else if (term::is_local_port(word))
-            out_ += local_port_text(word);
+            print_local_port(&out_, word);
         else { // 0 is no term
-            out_ += "<TNV>";
+            out_.characters("<TNV>");
             full_ = true;
         }
     }
@@ -146,25 +147,25 @@ class Printer {
 
     void print_list(Word list) {
         if (!is_printable_string(list)) {
-            out_ += '[';
+            out_.character('[');
             push_text("]");
             print_rest(list);
             return;
         }
-        out_ += '"';
+        out_.character('"');
         for (; term::is_cons(list); list = cons_cell(list)[1]) {
             if (!use_one())
                 return;
             const auto c = static_cast<char>(term::small_value(cons_cell(list)[0]));
             if (c == '\n') {
-                out_ += "\\n";
+                out_.characters("\\n");
                 continue;
             }
             if (c == '"')
-                out_ += '\\';
-            out_ += c;
+                out_.character('\\');
+            out_.character(c);
         }
-        out_ += '"';
+        out_.character('"');
     }
 
     // Head now, then what follows it.
@@ -192,7 +193,7 @@ class Printer {
     void print_boxed(Word word) {
         switch (kind_of(word)) {
         case Kind::Tuple:
-            out_ += '{';
+            out_.character('{');
             push_text("}");
             if (size_of(word) != 0)
                 pending_.push_back({What::Elements, 0, nullptr, object(word) + 1, size_of(word)});
@@ -200,14 +201,14 @@ class Printer {
         case Kind::Float: {
             char text[32];
             std::snprintf(text, sizeof text, "%e", float_value(word));
-            out_ += text;
+            out_.whole(text);
             break;
         }
         case Kind::Int64:
-            out_ += std::to_string(static_cast<std::int64_t>(object(word)[1]));
+            out_.characters(std::to_string(static_cast<std::int64_t>(object(word)[1])));
             break;
         case Kind::Uint64:
-            out_ += std::to_string(object(word)[1]);
+            out_.characters(std::to_string(object(word)[1]));
             break;
         case Kind::Binary:
         case Kind::BinaryRef:
@@ -219,7 +220,7 @@ class Printer {
             break;
         case Kind::Resource:
         case Kind::External:
-            out_ += external_text(word);
+            print_external(&out_, word);
             break;
         case Kind::MapNode:
             break;
@@ -228,7 +229,7 @@ class Printer {
 
     void print_map(Word map) {
         const std::vector<MapPair> pairs = map_pairs(map);
-        out_ += "#{";
+        out_.characters("#{");
         push_text("}");
         for (std::size_t i = pairs.size(); i > 0; --i) {
             push_term(pairs[i - 1].value);
@@ -245,24 +246,24 @@ class Printer {
         const bool text = bytes.size != 0 && std::all_of(begin, end, [](unsigned char c) {
                               return c >= ' ' && c < 127;
                           });
-        out_ += text ? "<<\"" : "<<";
+        out_.characters(text ? "<<\"" : "<<");
         for (const unsigned char* at = begin; at != end; ++at) {
             if (text) {
                 if (*at == '"')
-                    out_ += '\\';
-                out_ += static_cast<char>(*at);
+                    out_.character('\\');
+                out_.character(static_cast<char>(*at));
             } else {
                 if (at != begin)
-                    out_ += ',';
-                out_ += std::to_string(*at);
+                    out_.character(',');
+                out_.whole(std::to_string(*at));
             }
             if (!use_one())
                 return;
         }
-        out_ += text ? "\">>" : ">>";
+        out_.characters(text ? "\">>" : ">>");
     }
 
-    std::string& out_;
+    Output& out_;
     long left_;
     bool full_ = false;
     std::vector<Item> pending_;
@@ -270,16 +271,16 @@ class Printer {
 
 } // namespace
 
-void print_atom_text(std::string* out, std::string_view utf8) {
+void print_atom_text(Output* out, std::string_view utf8) {
     const bool quotes = needs_quotes(utf8);
     if (quotes)
-        *out += '\'';
+        out->character('\'');
     append_escaped(out, utf8);
     if (quotes)
-        *out += '\'';
+        out->character('\'');
 }
 
-void print_term(std::string* out, Word term, long limit) {
+void print_term(Output* out, Word term, long limit) {
     Printer(out, limit).run(term);
 }
 
