@@ -11,7 +11,7 @@
          collected_before_next_call, short_lived, kept_by_library, many_resources,
          size_of, resource_binary, resource_binary_outlives, monitor_down,
          private_data, load_info, load_info_big, load_fails, load_fails_then_works,
-         upgrade, upgrade_fails, no_upgrade_callback]).
+         upgrade, upgrade_fails, no_upgrade_callback, reload_with_live_resource]).
 
 all() ->
     [{group, native}, {group, isolated}].
@@ -210,6 +210,21 @@ no_upgrade_callback(Config) ->
     ?assert(is_integer(fx_bystander:count())),
     fx:unload(fx_bystander).
 
+%% A purged instance stays as long as its resources; the next one is not disturbed,
+%% though it has the same names.
+reload_with_live_resource(Config) ->
+    Old = fx_resource:new_thing(21, self()),
+    ok = fx:load(proplists:get_value(mode, Config), fx_resource),
+    New = fx_resource:new_thing(22),
+    ?assertEqual(22, fx_resource:number(New)),
+    ?assertError(badarg, fx_resource:number(Old)),
+    ?assert(is_reference(Old)),
+    garbage_collect_until({destroyed, 21}).
+
+garbage_collect_until(Message) ->
+    erlang:garbage_collect(),
+    receive Message -> ok after 5000 -> error(not_destroyed) end.
+
 load(Config, Info) ->
     fx:try_load(fx_load, #{shim => is_isolated(Config), info => Info}).
 
@@ -228,8 +243,8 @@ in_process(Fun) ->
                                            put(parent, Self),
                                            Self ! {self(), Fun()}
                                    end),
-    Result = receive {Pid, R} -> R end,
-    receive {'DOWN', Monitor, process, Pid, normal} -> {Pid, Result} end.
+    receive {'DOWN', Monitor, process, Pid, Reason} -> ?assertEqual(normal, Reason) end,
+    receive {Pid, Result} -> {Pid, Result} end.
 
 parent() ->
     get(parent).
