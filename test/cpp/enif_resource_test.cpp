@@ -128,6 +128,35 @@ TEST_F(EnifResource, CopiesHoldIt) {
     enif_free_env(other);
 }
 
+TEST_F(EnifResource, NamesAreFreeAgainWhenTheModuleWasPurged) {
+    ErlNifResourceType* type = open();
+    host::types_commit(load_env);
+    void* data = make(type);
+    host::Instance second = instance;
+    host::types_unlink_module(&second);
+    load_env->instance = &second;
+    ErlNifResourceType* again = open();
+    ASSERT_NE(again, nullptr);
+    EXPECT_NE(again, type);
+    host::types_commit(load_env);
+    const Word word = enif_make_resource(env, data);
+    void* got;
+    EXPECT_EQ(enif_get_resource(env, word, again, &got), 0);
+    enif_release_resource(data);
+    host::env_reset(env);
+    EXPECT_TRUE(destroyed_within_a_second(1)) << "by the old type's destructor";
+    host::types_forget_instance(&second);
+}
+
+TEST_F(EnifResource, Binary) {
+    ErlNifResourceType* type = open();
+    host::types_commit(load_env);
+    void* data = make(type);
+    const Word word = enif_make_resource_binary(env, data, "bytes", 5);
+    enif_release_resource(data);
+    EXPECT_EQ(text(word), "<<\"bytes\">>");
+}
+
 TEST_F(EnifResource, OtherTypesAndOtherTermsAreNone) {
     ErlNifResourceType* type = open();
     ErlNifResourceType* other = open("other");

@@ -1,6 +1,7 @@
 #include "nif_host/enif/resource.hpp"
 
 #include "nif_host/callback_thread.hpp"
+#include "nif_host/enif/binary.hpp"
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/enif/thread_kind.hpp"
@@ -27,16 +28,16 @@ struct PendingType {
 namespace {
 
 std::mutex types_lock;
-std::vector<ErlNifResourceType*> types; // open ones; a type's memory is never freed
+std::vector<ErlNifResourceType*> types; // of all instances; a type's memory is never freed
 
-std::string_view module_of(const ErlNifEnv* env) {
-    return env->instance == nullptr || env->instance->entry == nullptr
+std::string_view module_of(const Instance* instance) {
+    return instance == nullptr || instance->entry == nullptr
                ? std::string_view()
-               : std::string_view(env->instance->entry->name);
+               : std::string_view(instance->entry->name);
 }
 
 bool is_type(const ErlNifResourceType& type, std::string_view module, std::string_view name) {
-    return type.module == module && type.name == name;
+    return type.linked && type.module == module && type.name == name;
 }
 
 ErlNifResourceType* find_type(std::string_view module, std::string_view name) {
@@ -61,7 +62,7 @@ ErlNifResourceType* open_type(ErlNifEnv* env, const char* name,
     ErlNifResourceFlags attempt = flags;
     PendingType pending{nullptr, callbacks, false};
     if (env->kind == EnvKind::Load && env->instance != nullptr) {
-        pending.type = find_type(module_of(env), name);
+        pending.type = find_type(module_of(env->instance), name);
         if (pending.type != nullptr) {
             if ((flags & ERL_NIF_RT_TAKEOVER) != 0)
                 attempt = ERL_NIF_RT_TAKEOVER;
@@ -73,8 +74,8 @@ ErlNifResourceType* open_type(ErlNifEnv* env, const char* name,
                 again->callbacks = callbacks;
                 pending.type = again->type;
             } else {
-                pending.type = new ErlNifResourceType{std::string(module_of(env)), name, callbacks,
-                                                      env->instance};
+                pending.type = new ErlNifResourceType{std::string(module_of(env->instance)), name,
+                                                      callbacks, env->instance, true};
                 pending.is_new = true;
             }
         }
@@ -124,6 +125,13 @@ void types_forget_instance(Instance* instance) {
         type->callbacks = {}; // their code is about to be unmapped
         return true;
     });
+}
+
+void types_unlink_module(const Instance* instance) {
+    const std::scoped_lock guard(types_lock);
+    for (ErlNifResourceType* type : types)
+        if (type->owner != instance && type->module == module_of(instance))
+            type->linked = false;
 }
 
 void resource_acquire(std::uint64_t handle) {
@@ -244,6 +252,12 @@ ERL_NIF_TERM enif_make_resource(ErlNifEnv* env, void* data) {
     words[0] = term::make_header(Kind::Resource, 1);
     words[1] = resource->handle();
     return boxed_word(words);
+}
+
+// The bytes are copied: the resource's memory isn't in the segment, and may be gone after a
+// restart. So the binary doesn't keep the resource, and enif_get_resource on it finds none.
+ERL_NIF_TERM enif_make_resource_binary(ErlNifEnv* env, void*, const void* data, std::size_t size) {
+    return make_copied_binary(env, data, size);
 }
 
 int enif_get_resource(ErlNifEnv*, ERL_NIF_TERM term, ErlNifResourceType* type, void** data) {

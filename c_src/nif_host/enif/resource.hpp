@@ -13,6 +13,7 @@ struct enif_resource_type_t {
     std::string name;
     ErlNifResourceTypeInit callbacks; // members that the library didn't give are nullptr
     cordon::host::Instance* owner;
+    bool linked = true; // found by its name
 };
 
 namespace cordon::host {
@@ -23,6 +24,9 @@ namespace cordon::host {
 void types_commit(ErlNifEnv* load_env);
 void types_rollback(ErlNifEnv* load_env);
 void types_forget_instance(Instance* instance); // at unload
+// Before `load` (not `upgrade`) of a module: what an earlier instance of it has opened is of purged
+// code. Its resources live on, but the names are free.
+void types_unlink_module(const Instance* instance);
 
 void resource_acquire(std::uint64_t handle); // the VM has a proxy of it now
 bool resource_release(
