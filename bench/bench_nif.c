@@ -6,8 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static ERL_NIF_TERM add(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
-{
+static ERL_NIF_TERM add(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[]) {
     long a, b;
     if (argc != 2 || !enif_get_long(env, argv[0], &a) || !enif_get_long(env, argv[1], &b))
         return enif_make_badarg(env);
@@ -15,14 +14,12 @@ static ERL_NIF_TERM add(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
 }
 
 /* The process that runs the library. */
-static ERL_NIF_TERM os_pid(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
-{
+static ERL_NIF_TERM os_pid(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[]) {
     (void)argc, (void)argv;
     return enif_make_int(env, getpid());
 }
 
-static int64_t clock_ns(void)
-{
+static int64_t clock_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -30,8 +27,7 @@ static int64_t clock_ns(void)
 
 /* crash(File): leaves the time in File, eight bytes as the machine has them, and writes to a null
  * pointer. */
-static ERL_NIF_TERM crash(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
-{
+static ERL_NIF_TERM crash(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[]) {
     char file[1024];
     if (argc != 1 || enif_get_string(env, argv[0], file, sizeof file, ERL_NIF_LATIN1) <= 0)
         return enif_make_badarg(env);
@@ -39,7 +35,7 @@ static ERL_NIF_TERM crash(ErlNifEnv *env, int argc, const ERL_NIF_TERM argv[])
     int64_t now = clock_ns();
     if (fd < 0 || write(fd, &now, sizeof now) != sizeof now)
         return enif_make_badarg(env);
-    *(volatile int *)0 = 1;
+    *(volatile int*)0 = 1;
     return enif_make_int(env, 0);
 }
 

@@ -3,6 +3,12 @@
 //   spin   both sides spin; round trips per batch of 100, for one is shorter than a clock read
 //   futex  both sides block; 2 ms idle before each round trip
 // Prints lines "name min p50 p90 p99" in nanoseconds.
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -11,13 +17,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <vector>
 
 namespace {
@@ -79,8 +78,8 @@ void end_child(pid_t child) {
 void print(const char* name, std::vector<int64_t>& samples) {
     std::sort(samples.begin(), samples.end());
     const auto at = [&](size_t percent) {
-        return static_cast<long long>(samples[std::min(samples.size() - 1,
-                                                       samples.size() * percent / 100)]);
+        return static_cast<long long>(
+            samples[std::min(samples.size() - 1, samples.size() * percent / 100)]);
     };
     printf("%s %lld %lld %lld %lld\n", name, at(0), at(50), at(90), at(99));
 }
@@ -128,7 +127,8 @@ void futex(Pair& pair, int rounds) {
 }
 
 Pair& new_pair() {
-    void* p = mmap(nullptr, sizeof(Pair), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* p =
+        mmap(nullptr, sizeof(Pair), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
         perror("mmap");
         exit(1);

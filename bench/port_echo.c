@@ -4,8 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int read_all(unsigned char *to, size_t size)
-{
+static int read_all(unsigned char* to, size_t size) {
     while (size > 0) {
         ssize_t n = read(0, to, size);
         if (n <= 0)
@@ -16,8 +15,7 @@ static int read_all(unsigned char *to, size_t size)
     return 1;
 }
 
-int main(void)
-{
+int main(void) {
     unsigned char packet[2 + 16];
     while (read_all(packet, sizeof packet)) {
         int64_t a, b;
