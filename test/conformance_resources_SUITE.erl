@@ -9,7 +9,7 @@
         [a_resource, not_a_resource, identity, identity_in_data, other_process,
          external_format, revived_only_while_alive, collected, collected_in_message,
          collected_before_next_call, short_lived, kept_by_library, many_resources,
-         size_of, resource_binary, resource_binary_outlives, monitor_down,
+         size_of, resource_binary, resource_binary_outlives,
          private_data, load_info, load_info_big, load_fails, load_fails_then_works,
          upgrade, upgrade_fails, no_upgrade_callback, reload_with_live_resource]).
 
@@ -17,7 +17,8 @@ all() ->
     [{group, native}, {group, isolated}].
 
 groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
+    [{native, [], [monitor_down | ?CASES]},
+     {isolated, [], [monitors_not_yet | ?CASES]}].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -154,6 +155,19 @@ monitor_down(_) ->
     receive {down, 14} -> ok after 5000 -> error(no_down) end,
     ?assertEqual(1, fx_resource:watch(Thing, Pid)),
     ?assertEqual(14, fx_resource:number(Thing)).
+
+%% What is not there yet ends the call with its name, in the error and in the log.
+monitors_not_yet(_) ->
+    Thing = fx_resource:new_thing(14, self()),
+    fx_log:install(),
+    ?assertError({enif_unsupported, enif_monitor_process}, fx_resource:watch(Thing, self())),
+    Logged = fx_log:wait(fun(#{msg := {report, #{label := {cordon, enif_unsupported}}}}) -> true;
+                            (_) -> false
+                         end),
+    fx_log:remove(),
+    ?assertMatch([#{level := warning}], Logged),
+    ?assertMatch([_ | _], string:find(fx_log:text(hd(Logged)), "enif_monitor_process")),
+    ?assertEqual(15, fx_resource:number(fx_resource:new_thing(15))).
 
 private_data(_) ->
     First = fx_resource:counter(),
