@@ -6,7 +6,6 @@
 -compile([export_all, nowarn_export_all]).
 
 -include_lib("stdlib/include/assert.hrl").
--include_lib("kernel/include/file.hrl").
 
 all() ->
     [missing_file, missing_file_as_binary, path_with_extension, directory, no_path,
@@ -244,11 +243,11 @@ other_build(Program, Id) ->
 damaged_cordon(Config, Damage, Parts) ->
     Root = filename:join(dir(Config), "cordon"),
     Ebin = filename:dirname(code:which(cordon)),
-    ok = copy_dir(Ebin, filename:join(Root, "ebin")),
-    ok = copy_dir(code:priv_dir(cordon), filename:join(Root, "priv")),
+    ok = test_node:copy_dir(Ebin, filename:join(Root, "ebin")),
+    ok = test_node:copy_dir(code:priv_dir(cordon), filename:join(Root, "priv")),
     Damage(filename:join(Root, "priv")),
     Path = [filename:join(Root, "ebin") | lists:delete(Ebin, code:get_path())],
-    {ok, Node} = test_node:start([], Path),
+    {ok, Node} = test_node:start(#{path => Path}),
     {error, {load_failed, Text}} =
         test_node:call(Node, fx, try_load, [fx_bystander, fx:library(fx_bystander), #{}]),
     Check = test_node:call(Node, cordon, check, [fx:library(fx_bystander)]),
@@ -261,16 +260,6 @@ damaged_cordon(Config, Damage, Parts) ->
 
 host(Priv) ->
     filename:join(Priv, "nif_host").
-
-copy_dir(From, To) ->
-    ok = filelib:ensure_path(To),
-    {ok, Names} = file:list_dir(From),
-    [begin
-         {ok, _} = file:copy(filename:join(From, Name), filename:join(To, Name)),
-         {ok, Info} = file:read_file_info(filename:join(From, Name)),
-         ok = file:change_mode(filename:join(To, Name), Info#file_info.mode)
-     end || Name <- Names, filelib:is_regular(filename:join(From, Name))],
-    ok.
 
 %%% The cache directory
 

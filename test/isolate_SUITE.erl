@@ -11,7 +11,7 @@ all() ->
      options_reach_the_host, nothing_installed_is_altered, loaded_before,
      loaded_before_by_running_code, start_twice, stop_restores_the_path,
      no_nif_stays_a_link, own_module, own_module_before_start, several_nodes_at_once,
-     embedded_mode].
+     embedded_mode, another_user].
 
 suite() ->
     [{timetrap, {seconds, 90}}].
@@ -223,6 +223,44 @@ embedded_mode(Config) ->
     ok = call(Node, application, start, [cordon]),
     ?assertEqual(2, call(Node, jiffy, decode, [<<"2">>])),
     ?assertMatch([#{module := jiffy}], call(Node, cordon, which_hosts, [])),
+    test_node:stop(Node).
+
+%% A user without rights and without a home: the cache is below /tmp then.
+another_user(_) ->
+    Setpriv = os:find_executable("setpriv"),
+    Root = "/tmp/cordon-test-" ++ os:getpid(),
+    case os:cmd("id -u") of
+        "0\n" when is_list(Setpriv) ->
+            try as_nobody(Setpriv, Root)
+            after
+                file:del_dir_r(Root),
+                file:del_dir_r("/tmp/cordon-65534")
+            end;
+        _ ->
+            {skip, "only root can start a node of another user"}
+    end.
+
+as_nobody(Setpriv, Root) ->
+    Fixtures = filename:join(Root, "fixtures"),
+    [ok = test_node:copy_dir(From, filename:join(Root, To))
+     || {From, To} <- [{filename:dirname(code:which(cordon)), "cordon/ebin"},
+                       {code:priv_dir(cordon), "cordon/priv"},
+                       {filename:dirname(code:which(fx)), "test"},
+                       {filename:dirname(fx:library(fx_crash)), "fixtures"}]],
+    {ok, Node} = test_node:start(
+                   #{exec => {Setpriv, ["--reuid=65534", "--regid=65534", "--clear-groups",
+                                        os:find_executable("erl")]},
+                     env => [{"HOME", "/nonexistent"}, {"CORDON_FIXTURES", Fixtures}],
+                     path => [filename:join(Root, "cordon/ebin"), filename:join(Root, "test")]}),
+    ?assertEqual("65534\n", call(Node, os, cmd, ["id -u"])),
+    ok = call(Node, fx, isolate, [[jiffy]]),
+    ?assertEqual([1], call(Node, jiffy, decode, [<<"[1]">>])),
+    ok = call(Node, fx, load, [isolated, fx_crash]),
+    ?assertMatch({error, {nif_host_down, #{reason := {signal, sigsegv}}}},
+                 call(Node, ?MODULE, outcome, [fx_crash, segv, []])),
+    ?assertEqual(1, call(Node, fx_crash, load_count, [])),
+    ?assertMatch(#{cache_dir := {ok, "/tmp/cordon-65534"}, isolated := [_]},
+                 call(Node, cordon, info, [])),
     test_node:stop(Node).
 
 %%% Helpers

@@ -1,24 +1,30 @@
 %%% Throw-away nodes: what a test does to them, or they to themselves, ends with them.
 -module(test_node).
 
--export([start/1, start/2, call/4, call/5, stop/1, os_pid/1]).
+-export([start/1, call/4, call/5, stop/1, os_pid/1, copy_dir/2]).
 
-%% @doc Starts a node with this one's code path, and more command line arguments.
--spec start([string()]) -> {ok, pid()} | {error, term()}.
-start(Args) ->
-    start(Args, code:get_path()).
+-include_lib("kernel/include/file.hrl").
 
--spec start([string()], [file:filename()]) -> {ok, pid()} | {error, term()}.
-start(Args, Path) ->
-    {ok, Cwd} = file:get_cwd(),
-    Paths = ["-pa" | [filename:absname(Dir, Cwd)
+%% @doc Starts a node with more command line arguments, or with settings: `args',
+%% `path' in the place of this node's own, `env' and `exec' as for peer:start/1.
+-spec start([string()] | map()) -> {ok, pid()} | {error, term()}.
+start(Args) when is_list(Args) ->
+    start(#{args => Args});
+start(Settings) ->
+    Path = maps:get(path, Settings, code:get_path()),
+    Paths = ["-pa" | [filename:absname(Dir)
                       || Dir <- Path, not lists:prefix(code:lib_dir(), Dir), Dir =/= "."]],
-    Env = [{"CORDON_FIXTURES", Dir} || Dir <- [os:getenv("CORDON_FIXTURES")], Dir =/= false],
-    case peer:start(#{connection => standard_io, args => Args ++ Paths, env => Env}) of
+    Options = #{connection => standard_io,
+                args => maps:get(args, Settings, []) ++ Paths,
+                env => maps:get(env, Settings, own_env())},
+    case peer:start(maps:merge(Options, maps:with([exec], Settings))) of
         {ok, Peer, _Node} -> {ok, Peer};
         {ok, Peer} -> {ok, Peer};
         {error, _} = Error -> Error
     end.
+
+own_env() ->
+    [{"CORDON_FIXTURES", Dir} || Dir <- [os:getenv("CORDON_FIXTURES")], Dir =/= false].
 
 -spec call(pid(), module(), atom(), [term()]) -> term().
 call(Node, Module, Function, Args) ->
@@ -37,4 +43,16 @@ stop(Node) ->
     try peer:stop(Node)
     catch exit:_ -> ok
     end,
+    ok.
+
+%% @doc Copies the files of a directory, with their modes.
+-spec copy_dir(file:filename(), file:filename()) -> ok.
+copy_dir(From, To) ->
+    ok = filelib:ensure_path(To),
+    {ok, Names} = file:list_dir(From),
+    [begin
+         {ok, _} = file:copy(filename:join(From, Name), filename:join(To, Name)),
+         {ok, Info} = file:read_file_info(filename:join(From, Name)),
+         ok = file:change_mode(filename:join(To, Name), Info#file_info.mode)
+     end || Name <- Names, filelib:is_regular(filename:join(From, Name))],
     ok.
