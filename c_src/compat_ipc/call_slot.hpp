@@ -68,7 +68,7 @@ enum class Upcall : std::uint32_t {
     TermToBinary = 14,        // (term) -> Binary term or 0
     BinaryToTerm = 15,        // (address, bytes, options) -> term or 0, bytes consumed
     Hash = 16,                // (type, salt, term) -> hash
-    Compare = 17,             // (term, term) -> small integer: <0, 0, >0
+    Compare = 17,             // (term, term) -> signed number: <0, 0, >0
     PortCommand = 18,         // (port, term) -> 0 | 1
     CurrentProcessAlive = 19, // () -> 0 | 1
     GetEnv = 20,              // (address, bytes of name) -> Binary term or 0

@@ -45,13 +45,12 @@ struct Spawn {
     MSGPACK_DEFINE(host, name)
 };
 enum SpawnFd : std::size_t {
-    kControlFd,   // control socket of the host
-    kBeamFd,      // BEAM segment
-    kHostFd,      // host segment
-    kAtomFd,      // atom segment
-    kDoorbellFd,  // eventfd, host -> BEAM: an upcall waits in a channel
-    kEventBellFd, // eventfd, BEAM -> host: an event waits in the ring
-    kOutputFd,    // pipe: stdout and stderr of the host
+    kControlFd,  // control socket of the host
+    kBeamFd,     // BEAM segment
+    kHostFd,     // host segment
+    kAtomFd,     // atom segment
+    kDoorbellFd, // pipe, host -> BEAM: an upcall waits in a channel
+    kOutputFd,   // pipe: stdout and stderr of the host
     kSpawnFds
 };
 

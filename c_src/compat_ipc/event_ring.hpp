@@ -28,7 +28,8 @@ inline constexpr std::uint64_t kEventCapacity = 32768;
 
 struct EventRing {
     alignas(64) std::atomic<std::uint64_t> tail; // entries ever written
-    std::uint64_t padding[7];
+    std::atomic<std::uint32_t> bell;             // changes with the tail; futex word of the host
+    std::uint32_t padding[13];
     std::array<Event, kEventCapacity> entries;
 };
 static_assert(sizeof(EventRing) == 64 + kEventCapacity * sizeof(Event));

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <thread>
 
 namespace cordon::proxy {
 namespace {
@@ -46,9 +47,9 @@ void drop_chunks(Host& host, Slot& slot) {
     if (!slot.arena.has_chunks())
         return;
     auto chunks = std::make_shared<std::vector<Chunk>>(slot.arena.take_chunks());
-    boost::asio::post(housekeeping_thread(), [&host, chunks] {
+    boost::asio::post(housekeeping_thread(), [store = host.chunks(), chunks] {
         for (Chunk& chunk : *chunks)
-            host.chunks().drop(std::move(chunk));
+            store->drop(std::move(chunk));
     });
 }
 
@@ -87,6 +88,17 @@ void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_t
     if (request.alive != 1)
         request.alive = 1;
 }
+
+struct DirtyReservation {
+    DirtyReservation() : held(reserve_dirty_scheduler()) {}
+    ~DirtyReservation() {
+        if (held)
+            release_dirty_scheduler();
+    }
+    DirtyReservation(const DirtyReservation&) = delete;
+    DirtyReservation& operator=(const DirtyReservation&) = delete;
+    const bool held;
+};
 
 class Call {
   public:
@@ -188,7 +200,7 @@ bool Call::serve() {
     try {
         serve_upcall(host_, host_.response(slot_), request, slot_.arena, context);
     } catch (const std::exception& error) {
-        host_.kill({HostEnd::Kind::Protocol, 0, error.what(), 0, {}});
+        host_.kill(end_of(error));
         return false;
     }
     if (context.consumes_timeslice) {
@@ -306,6 +318,13 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
                                  dirty_trampoline(function), argc, argv);
     for (int attempt = 0;; ++attempt) {
         if (host == nullptr) {
+            // Whoever waits for a start holds a dirty scheduler: not the last ones.
+            const DirtyReservation reservation;
+            if (!reservation.held) {
+                std::this_thread::sleep_for(1ms);
+                return enif_schedule_nif(env, record.name.c_str(), 0, trampoline(function, 0), argc,
+                                         argv);
+            }
             HostEnd why;
             std::uint64_t generation = 0;
             host = library.ensure_loaded(env, instance, &why, &generation);
@@ -421,7 +440,7 @@ bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKi
             break;
         }
     } catch (const std::exception& error) {
-        host.kill({HostEnd::Kind::Protocol, 0, error.what(), 0, {}});
+        host.kill(end_of(error));
     }
     release_slot(host, *slot);
     return done;

@@ -6,13 +6,6 @@
 
 namespace cordon::proxy {
 
-void ChunkStore::reset(int control) {
-    const std::scoped_lock guard(lock_);
-    control_ = control;
-    used_.reset();
-    sent_ = 0;
-}
-
 std::optional<Chunk> ChunkStore::create(std::uint64_t bytes) {
     const std::scoped_lock guard(lock_);
     std::uint32_t window = 0;
@@ -24,7 +17,7 @@ std::optional<Chunk> ChunkStore::create(std::uint64_t bytes) {
         const Fd fd = create_memory("cordon_chunk", bytes);
         Mapping mapping = map_memory(fd.get(), bytes, Access::ReadWrite);
         seal_beam_memory(fd.get());
-        if (!ipc::send_message(control_, ipc::MapChunk{window, bytes}, {fd.get()}))
+        if (!ipc::send_message(control_.get(), ipc::MapChunk{window, bytes}, {fd.get()}))
             return std::nullopt;
         used_.set(window);
         ++sent_;
@@ -38,7 +31,7 @@ void ChunkStore::drop(Chunk chunk) {
     const std::uint64_t bytes = chunk.mapping.size();
     chunk.mapping.reset();
     const std::scoped_lock guard(lock_);
-    ipc::send_message(control_, ipc::DropChunk{chunk.window, bytes});
+    ipc::send_message(control_.get(), ipc::DropChunk{chunk.window, bytes});
     used_.reset(chunk.window);
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 namespace cordon::proxy {
 
@@ -18,10 +19,11 @@ struct Chunk {
     std::uint32_t window = 0;
 };
 
+// One per host process: a chunk may be dropped after that process has gone.
 class ChunkStore {
   public:
-    // For a new host: `control` is its control socket, which must outlive the use of this.
-    void reset(int control);
+    // `control`: a duplicate of the host's control socket.
+    explicit ChunkStore(Fd control) : control_(std::move(control)) {}
     // nullopt when all windows are in use, memory or the host is gone.
     std::optional<Chunk> create(std::uint64_t bytes);
     // Tells the host and unmaps.
@@ -31,7 +33,7 @@ class ChunkStore {
 
   private:
     std::mutex lock_;
-    int control_ = -1;
+    const Fd control_;
     std::bitset<ipc::kChunkWindows> used_;
     std::uint32_t sent_ = 0;
 };

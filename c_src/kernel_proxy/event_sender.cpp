@@ -1,14 +1,13 @@
 #include "kernel_proxy/event_sender.hpp"
 
-#include <unistd.h>
+#include "compat_ipc/futex.hpp"
 
 namespace cordon::proxy {
 
-void EventSender::attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host, int bell) {
+void EventSender::attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host) {
     const std::scoped_lock guard(lock_);
     ring_ = ring;
     host_ = host;
-    bell_ = bell;
     overflow_.clear();
     overflowing_.store(false, std::memory_order_relaxed);
     tail_.store(0, std::memory_order_relaxed);
@@ -52,8 +51,8 @@ void EventSender::drain() {
     overflowing_.store(!overflow_.empty(), std::memory_order_relaxed);
     // Partner: the callback thread sets `events_sleeping`, then looks at the tail (both seq_cst).
     if (host_->events_sleeping.load(std::memory_order_seq_cst) != 0) {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = write(bell_, &one, sizeof one); // non-blocking
+        ring_->bell.fetch_add(1, std::memory_order_seq_cst);
+        ipc::futex_wake_all(ring_->bell);
     }
 }
 

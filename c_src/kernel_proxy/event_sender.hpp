@@ -13,7 +13,7 @@ namespace cordon::proxy {
 
 class EventSender {
   public:
-    void attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host, int bell);
+    void attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host);
     void detach();
 
     void send(ipc::EventKind kind, std::uint64_t handle);
@@ -33,7 +33,6 @@ class EventSender {
     std::mutex lock_;
     ipc::EventRing* ring_ = nullptr;
     const ipc::HostSegmentLayout* host_ = nullptr;
-    int bell_ = -1;
     std::deque<ipc::Event> overflow_;
     std::atomic<bool> overflowing_{false};
     std::atomic<std::uint64_t> tail_{0};

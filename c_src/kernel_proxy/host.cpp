@@ -116,13 +116,17 @@ bool Host::adopt_crash_record() {
     if (!crash_published())
         return false;
     set_end(HostEnd::from_record(host_layout().crash));
-    kill_after(pidfd_.get(), kDyingLimit);
+    const std::scoped_lock guard(end_lock_);
+    if (pidfd_)
+        kill_after(pidfd_.get(), kDyingLimit);
     return true;
 }
 
 void Host::kill(HostEnd reason) {
     set_end(std::move(reason));
-    syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    const std::scoped_lock guard(end_lock_);
+    if (pidfd_)
+        syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
 void Host::on_process_gone(std::optional<int> status) {
@@ -168,12 +172,12 @@ void Host::close_when_idle() {
         SpinGrants::instance().revoke(slots_[i].spin_granted);
     watch_->stop([this] {
         events_.detach();
+        const std::scoped_lock guard(end_lock_);
         beam_.reset();
         segment_.reset();
         segment_fd_.reset();
         control_.reset();
         pidfd_.reset();
-        event_bell_.reset();
         watch_.reset();
         state_.store(State::Closed, std::memory_order_release);
     });
@@ -187,8 +191,9 @@ std::uint32_t Host::calls_in_flight() const {
 }
 
 void Host::output_done() {
-    if (const auto watch = watch_)
-        watch->output_done();
+    const std::scoped_lock guard(end_lock_);
+    if (watch_)
+        watch_->output_done();
 }
 
 } // namespace cordon::proxy

@@ -93,7 +93,8 @@ class Host {
     std::uint64_t physical_words() const { return physical_bytes(segment_fd_.get()) / 8; }
 
     EventSender& events() { return events_; }
-    ChunkStore& chunks() { return chunks_; }
+    // Outlives the process, for chunks that are dropped late.
+    std::shared_ptr<ChunkStore> chunks() const { return chunks_; }
 
     // --- the end ---
     // Private to the BEAM: 1 as soon as the end is known. Waiters look at it each time they wake.
@@ -143,12 +144,11 @@ class Host {
     Mapping segment_;
     Fd segment_fd_;
     Fd control_;
-    Fd pidfd_;
-    Fd event_bell_;
+    Fd pidfd_;                      // used and closed under end_lock_
     std::uint64_t window_base_ = 0; // of the host's address space; wild, for subtraction only
     std::uint64_t host_base_ = 0;
     ipc::Opened opened_;
-    ChunkStore chunks_;
+    std::shared_ptr<ChunkStore> chunks_;
     EventSender events_;
     std::unique_ptr<Slot[]> slots_;
     std::array<ArgumentArena, ipc::kChannels> channel_arenas_;

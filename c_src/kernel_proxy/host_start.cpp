@@ -11,7 +11,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -25,14 +24,20 @@ std::vector<char> vm_system_info() {
     enif_system_info(&info, sizeof info);
     std::vector<char> bytes(sizeof info);
     std::memcpy(bytes.data(), &info, sizeof info);
+    // The strings go along: the pointers mean nothing in another process.
+    for (const char* text : {info.erts_version, info.otp_release})
+        bytes.insert(bytes.end(), text, text + std::strlen(text) + 1);
     return bytes;
 }
 
-Fd make_eventfd() {
-    Fd fd(eventfd(0, EFD_CLOEXEC));
-    if (!fd)
-        throw std::system_error(errno, std::generic_category(), "cannot create an eventfd");
-    return fd;
+// Read end and write end. A pipe, not an eventfd: the flags of our end are ours alone, so the host
+// can't make our reads block.
+std::pair<Fd, Fd> make_pipe() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        throw std::system_error(errno, std::generic_category(), "cannot create a pipe");
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    return {Fd(ends[0]), Fd(ends[1])};
 }
 
 // The next packet of the host, or what went wrong.
@@ -77,40 +82,40 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
 
     auto [ours, theirs] = ipc::packet_socket_pair();
     control_ = std::move(ours);
-    Fd doorbell = make_eventfd();
-    fcntl(doorbell.get(), F_SETFL, O_NONBLOCK); // our reads and the host's writes never block
-    event_bell_ = make_eventfd();
-    int output[2];
-    if (pipe2(output, O_CLOEXEC) != 0)
-        return std::string("cannot create a pipe: ") + std::strerror(errno);
-    Fd output_read(output[0]);
-    fcntl(output_read.get(), F_SETFL, O_NONBLOCK);
-    const Fd output_write(output[1]);
+    auto [output_read, output_write] = make_pipe();
+    auto [doorbell_read, doorbell_write] = make_pipe();
+    fcntl(doorbell_write.get(), F_SETFL, O_NONBLOCK); // full is as good as rung
 
     {
         const std::scoped_lock guard(end_lock_);
         process_gone_ = false;
     }
     state_.store(State::Starting, std::memory_order_release);
-    watch_ = std::make_shared<HostWatch>();
+    {
+        const std::scoped_lock guard(end_lock_);
+        watch_ = std::make_shared<HostWatch>();
+    }
     const std::uint64_t id = id_;
-    SpawnResult spawned = keeper.spawn(id_, name.substr(0, 15),
-                                       {theirs.get(), beam_fd.get(), segment_fd_.get(),
-                                        BeamAtoms::instance().segment_fd(), doorbell.get(),
-                                        event_bell_.get(), output_write.get()},
-                                       deadline, [this, id](std::optional<int> status) {
-                                           if (id_ == id)
-                                               on_process_gone(status);
-                                       });
+    SpawnResult spawned =
+        keeper.spawn(id_, name.substr(0, 15),
+                     {theirs.get(), beam_fd.get(), segment_fd_.get(),
+                      BeamAtoms::instance().segment_fd(), doorbell_write.get(), output_write.get()},
+                     deadline, [this, id](std::optional<int> status) {
+                         if (id_ == id)
+                             on_process_gone(status);
+                     });
     if (spawned.pid == 0) {
         on_process_gone(std::nullopt);
         return "no host could be started: " + spawned.error;
     }
     os_pid_ = spawned.pid;
-    pidfd_ = std::move(spawned.pidfd);
+    {
+        const std::scoped_lock guard(end_lock_);
+        pidfd_ = std::move(spawned.pidfd);
+    }
     theirs.reset();
     watch_->start(library_, id_, fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 3), std::move(output_read),
-                  std::move(doorbell), *this, [this, id] {
+                  std::move(doorbell_read), *this, [this, id] {
                       if (id_ == id)
                           on_process_gone(std::nullopt);
                   });
@@ -122,19 +127,19 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
         kill({HostEnd::Kind::StartFailed, 0, wrong, 0, {}});
         return "the host (process " + std::to_string(os_pid_) + ") could not be set up: " + wrong;
     }
-    events_.attach(&beam_layout().events, &host_layout(), event_bell_.get());
-    chunks_.reset(control_.get());
+    events_.attach(&beam_layout().events, &host_layout());
+    chunks_ = std::make_shared<ChunkStore>(Fd(fcntl(control_.get(), F_DUPFD_CLOEXEC, 3)));
     for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i) {
         Slot& slot = slots_[i];
         slot.seq = 0;
         slot.worker_started = false;
         slot.function.store(Slot::kNoFunction, std::memory_order_relaxed);
         slot.arena.attach(beam_.data() + ipc::arena_offset(i), ipc::arena_offset(i), window_base_,
-                          &chunks_);
+                          chunks_.get());
     }
     for (std::uint32_t i = 0; i < ipc::kChannels; ++i) {
         const std::uint64_t offset = ipc::arena_offset(ipc::kCallSlots + i);
-        channel_arenas_[i].attach(beam_.data() + offset, offset, window_base_, &chunks_);
+        channel_arenas_[i].attach(beam_.data() + offset, offset, window_base_, chunks_.get());
     }
     State expected = State::Starting;
     if (!state_.compare_exchange_strong(expected, State::Running, std::memory_order_acq_rel))

@@ -19,13 +19,15 @@ using namespace std::chrono_literals;
 
 // The keeper reports an end at once; when it is itself stopped, the pidfd has to do.
 constexpr auto kKeeperGrace = 100ms;
+constexpr int kIdleRings = 64;
+constexpr auto kIdlePause = 1ms;
 constexpr std::size_t kOutputChunk = 16 * 1024;
 
 } // namespace
 
 HostWatch::HostWatch()
     : pidfd_(control_thread()), output_(control_thread()), grace_(control_thread()),
-      doorbell_(upcall_thread()) {}
+      doorbell_(upcall_thread()), pause_(upcall_thread()) {}
 
 void HostWatch::start(const Library& library, std::uint64_t host_id, int pidfd, Fd output,
                       Fd doorbell, Host& host, std::function<void()> on_gone) {
@@ -80,11 +82,18 @@ void HostWatch::wait_for_doorbell() {
     doorbell_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& error) {
         if (error)
             return;
-        std::uint64_t rings;
+        std::array<char, 256> rings;
         [[maybe_unused]] const auto got =
-            read(self->doorbell_.native_handle(), &rings, sizeof rings);
-        serve_channels(*self->host_);
-        self->wait_for_doorbell();
+            read(self->doorbell_.native_handle(), rings.data(), rings.size());
+        self->idle_rings_ = serve_channels(*self->host_) ? 0 : self->idle_rings_ + 1;
+        if (self->idle_rings_ < kIdleRings)
+            return self->wait_for_doorbell();
+        // It rings for nothing, over and over: others come first.
+        self->pause_.expires_after(kIdlePause);
+        self->pause_.async_wait([self](const auto& cancelled) {
+            if (!cancelled)
+                self->wait_for_doorbell();
+        });
     });
 }
 
@@ -104,6 +113,7 @@ void HostWatch::stop(std::function<void()> then) {
         }
         boost::asio::post(upcall_thread(), [self, then] {
             self->doorbell_.close();
+            self->pause_.cancel();
             boost::asio::post(housekeeping_thread(), then);
         });
     });

@@ -41,6 +41,8 @@ class HostWatch : public std::enable_shared_from_this<HostWatch> {
     Descriptor output_;               // control thread
     boost::asio::steady_timer grace_; // control thread
     Descriptor doorbell_;             // upcall thread
+    boost::asio::steady_timer pause_; // upcall thread
+    int idle_rings_ = 0;              // in a row
 };
 
 // Kills the process behind `pidfd` (duplicated here) after that time, unless it is gone by then.

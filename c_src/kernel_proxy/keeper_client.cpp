@@ -185,9 +185,8 @@ SpawnResult KeeperClient::spawn(std::uint64_t host, const std::string& name,
         return failed;
     }
     hosts_[host] = std::move(on_end);
-    if (!ipc::send_message(
-            socket_.get(), ipc::Spawn{host, name},
-            {fds.at(0), fds.at(1), fds.at(2), fds.at(3), fds.at(4), fds.at(5), fds.at(6)})) {
+    if (!ipc::send_message(socket_.get(), ipc::Spawn{host, name},
+                           {fds.at(0), fds.at(1), fds.at(2), fds.at(3), fds.at(4), fds.at(5)})) {
         hosts_.erase(host);
         failed.error = "the keeper does not take requests";
         return failed;

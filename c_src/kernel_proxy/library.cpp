@@ -25,7 +25,7 @@ constexpr auto kUnloadTimeout = 5s;
 constexpr auto kGoneTimeout = 5s;
 
 std::mutex libraries_lock;
-std::map<std::string, Library*> libraries; // by shim path
+auto& libraries = *new std::map<std::string, Library*>; // by shim path; outlives the VM's exit
 
 // nif_init, load and upgrade of one load_nif run one after the other on one thread, and load is not
 // told whose it is.
@@ -124,7 +124,11 @@ void Library::build_entry() {
 }
 
 Host* Library::start_host(Clock::time_point deadline, std::string* why) {
-    const std::scoped_lock guard(start_lock_);
+    const std::unique_lock guard(start_lock_, deadline);
+    if (!guard) {
+        *why = "another start does not end";
+        return nullptr;
+    }
     return start_host_locked(deadline, why);
 }
 
@@ -165,9 +169,13 @@ Host* Library::start_host_locked(Clock::time_point deadline, std::string* why) {
 
 Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* why,
                              std::uint64_t* generation) {
-    const std::scoped_lock guard(start_lock_);
-    std::string text;
     const auto timeout = std::chrono::milliseconds(options().load_timeout);
+    const std::unique_lock guard(start_lock_, timeout);
+    if (!guard) {
+        *why = {HostEnd::Kind::StartFailed, 0, "another start does not end", 0, {}};
+        return nullptr;
+    }
+    std::string text;
     Host* host = start_host_locked(Clock::now() + timeout, &text);
     *generation = generation_;
     if (host == nullptr) {
@@ -202,9 +210,13 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
     ErlNifResourceType* pending = open_pending_call_type(env);
     if (resources == nullptr || pending == nullptr)
         return kHostFailed;
-    const std::scoped_lock guard(start_lock_);
     const auto timeout = std::chrono::milliseconds(old != nullptr ? options().upgrade_timeout
                                                                   : options().load_timeout);
+    const std::unique_lock guard(start_lock_, timeout);
+    if (!guard) {
+        std::fprintf(stderr, "cordon: %s: another start does not end\n", path().c_str());
+        return kHostFailed;
+    }
     std::string why;
     Host* host = start_host_locked(Clock::now() + timeout, &why);
     if (host == nullptr) {
@@ -239,10 +251,10 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
 }
 
 void Library::unload_instance(ErlNifEnv* env, ModuleInstance* instance) {
-    const std::scoped_lock guard(start_lock_);
+    const std::unique_lock guard(start_lock_, kUnloadTimeout);
     Host* host = current_.load(std::memory_order_acquire);
     int code = 0;
-    if (host != nullptr && host->accepts_calls() &&
+    if (guard && host != nullptr && host->accepts_calls() &&
         instance->loaded_generation.load() == host->generation())
         call_inline(env, *instance, *host, ipc::RequestKind::Unload, enif_make_list(env, 0), 0,
                     kUnloadTimeout, &code);

@@ -72,8 +72,9 @@ class Library {
     Host* start_host(Clock::time_point deadline, std::string* why);
 
     // Atoms that this library has had made: false when the quota is used up.
-    bool count_atom() {
-        return atoms_made_.fetch_add(1, std::memory_order_relaxed) < options().atom_limit;
+    bool count_atoms(std::uint64_t more) {
+        return atoms_made_.fetch_add(more, std::memory_order_relaxed) + more <=
+               options().atom_limit;
     }
 
     // All that were ever made.
@@ -94,7 +95,7 @@ class Library {
     std::vector<ErlNifFunc> functions_;
     std::unique_ptr<FunctionState[]> function_states_;
 
-    std::mutex start_lock_;                    // one start, load, upgrade or unload at a time
+    std::timed_mutex start_lock_;              // one start, load, upgrade or unload at a time
     std::vector<std::unique_ptr<Host>> hosts_; // of all generations; closed ones are used again
     std::atomic<Host*> current_{nullptr};
     std::uint64_t generation_ = 0;
@@ -102,7 +103,7 @@ class Library {
     std::uint32_t last_instance_ = 0;
     std::atomic<ErlNifResourceType*> resource_type_{nullptr};
     ResourceTable resources_;
-    std::atomic<std::uint32_t> atoms_made_{0};
+    std::atomic<std::uint64_t> atoms_made_{0};
 };
 
 } // namespace cordon::proxy

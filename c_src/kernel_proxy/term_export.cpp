@@ -23,8 +23,8 @@ struct SharingWanted {};
 
 class Exporter {
   public:
-    Exporter(ErlNifEnv* env, Host& host, ArgumentArena& arena, Stale stale, bool sharing)
-        : env_(env), host_(host), arena_(arena), stale_(stale), sharing_(sharing) {}
+    Exporter(ErlNifEnv* env, Host& host, ArgumentArena& arena, Stale stale, Funs funs, bool sharing)
+        : env_(env), host_(host), arena_(arena), stale_(stale), funs_(funs), sharing_(sharing) {}
 
     Word run(ERL_NIF_TERM term) {
         Word result = leaf(term);
@@ -77,6 +77,7 @@ class Exporter {
     Host& host_;
     ArgumentArena& arena_;
     const Stale stale_;
+    const Funs funs_;
     const bool sharing_;
     std::uint64_t written_ = 0;
     std::vector<Todo> todo_;
@@ -115,6 +116,8 @@ Word Exporter::leaf(ERL_NIF_TERM term) {
     case ERL_NIF_TERM_TYPE_REFERENCE:
         return reference(term);
     case ERL_NIF_TERM_TYPE_FUN:
+        if (funs_ == Funs::Refuse)
+            throw FunRefused{};
         return external(term, ExternalType::Fun);
     default:
         throw ArgumentsTooLarge("a kind of term that this version of cordon does not know");
@@ -279,11 +282,12 @@ Word Exporter::map(ERL_NIF_TERM term) {
 
 } // namespace
 
-Word export_term(ErlNifEnv* env, ERL_NIF_TERM term, Host& host, ArgumentArena& arena, Stale stale) {
+Word export_term(ErlNifEnv* env, ERL_NIF_TERM term, Host& host, ArgumentArena& arena, Stale stale,
+                 Funs funs) {
     try {
-        return Exporter(env, host, arena, stale, false).run(term);
+        return Exporter(env, host, arena, stale, funs, false).run(term);
     } catch (const SharingWanted&) {
-        return Exporter(env, host, arena, stale, true).run(term);
+        return Exporter(env, host, arena, stale, funs, true).run(term);
     }
 }
 

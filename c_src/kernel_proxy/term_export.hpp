@@ -26,8 +26,14 @@ struct StaleResource : std::runtime_error {
 // carries it as the plain reference that it has become.
 enum class Stale { Throw, Plain };
 
+// Funs that the VM itself made are exported; those that a host had it decode from bytes are not.
+enum class Funs { Allow, Refuse };
+struct FunRefused : std::runtime_error {
+    FunRefused() : std::runtime_error("fun_from_bytes") {}
+};
+
 // The host's word for the term. Throws StaleResource, ArgumentsTooLarge, std::bad_alloc.
 term::Word export_term(ErlNifEnv* env, ERL_NIF_TERM term, Host& host, ArgumentArena& arena,
-                       Stale stale);
+                       Stale stale, Funs funs = Funs::Allow);
 
 } // namespace cordon::proxy

@@ -9,10 +9,12 @@
 #include "kernel_proxy/vm_words.hpp"
 #include "shared_heap/wild.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 namespace cordon::proxy {
 namespace {
@@ -48,6 +50,7 @@ class Service {
     Word port_command();
     Word environment_variable();
     Word term_to_binary();
+    std::array<Word, ipc::kAnswerWords> binary_to_term();
 
     Host& host_;
     const ipc::ResponseHalf& response_;
@@ -81,7 +84,7 @@ Word Service::make_atom(bool create) {
     const std::string name = text(0);
     ERL_NIF_TERM atom = BeamAtoms::from_text(env_, name, false);
     if (atom == 0 && create) {
-        if (!host_.library().count_atom())
+        if (!host_.library().count_atoms(1))
             return 0;
         atom = BeamAtoms::from_text(env_, name, true);
     }
@@ -150,6 +153,43 @@ Word Service::term_to_binary() {
     return answer(enif_make_binary(env_, &encoded));
 }
 
+// Atoms that the bytes can make count as made: the quota holds here too. Counted are bytes that
+// look like an atom's tag, for compressed bytes what they could hold at most.
+std::uint64_t possible_atoms(std::string_view encoded) {
+    constexpr std::string_view kAtomTags = "dsvw";
+    constexpr char kCompressed = 80;
+    constexpr std::size_t kSmallestAtom = 3;
+    if (encoded.size() > 6 && encoded[1] == kCompressed) {
+        std::uint64_t bytes = 0;
+        for (std::size_t i = 2; i < 6; ++i)
+            bytes = bytes << 8 | static_cast<unsigned char>(encoded[i]);
+        return bytes / kSmallestAtom;
+    }
+    return static_cast<std::uint64_t>(std::count_if(encoded.begin(), encoded.end(), [&](char c) {
+        return kAtomTags.find(c) != std::string_view::npos;
+    }));
+}
+
+std::array<Word, ipc::kAnswerWords> Service::binary_to_term() {
+    const Word bytes = argument(1);
+    const char* from = host_bytes(host_, arena_, argument(0), bytes);
+    const std::string copy(from, bytes); // what is checked is what is decoded
+    const auto* data = reinterpret_cast<const unsigned char*>(copy.data());
+    const bool safe = (argument(2) & ERL_NIF_BIN2TERM_SAFE) != 0;
+    ERL_NIF_TERM decoded;
+    std::size_t used =
+        enif_binary_to_term(env_, data, copy.size(), &decoded, ERL_NIF_BIN2TERM_SAFE);
+    if (used == 0 && !safe) {
+        if (!host_.library().count_atoms(possible_atoms(copy)))
+            throw QuotaUsedUp{};
+        used = enif_binary_to_term(env_, data, copy.size(), &decoded, 0);
+    }
+    if (used == 0)
+        return {0, 0};
+    // A fun made of arbitrary bytes can crash the VM when it is called.
+    return {export_term(env_, decoded, host_, arena_, Stale::Plain, Funs::Refuse), used};
+}
+
 std::array<Word, ipc::kAnswerWords> Service::run() {
     switch (Wild<Upcall>::read(&response_.upcall).unchecked()) {
     case Upcall::MakeAtom:
@@ -192,19 +232,8 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
             enif_make_unique_integer(env_, static_cast<ErlNifUniqueInteger>(argument(0) & 3)))};
     case Upcall::TermToBinary:
         return {term_to_binary()};
-    case Upcall::BinaryToTerm: {
-        const Word bytes = argument(1);
-        const char* from = host_bytes(host_, arena_, argument(0), bytes);
-        const std::string copy(from, bytes); // what is checked is what is decoded
-        const Word options = argument(2) & ERL_NIF_BIN2TERM_SAFE;
-        ERL_NIF_TERM decoded;
-        const std::size_t used =
-            enif_binary_to_term(env_, reinterpret_cast<const unsigned char*>(copy.data()),
-                                copy.size(), &decoded, static_cast<unsigned>(options));
-        if (used == 0)
-            return {0, 0};
-        return {answer(decoded), used};
-    }
+    case Upcall::BinaryToTerm:
+        return binary_to_term();
     case Upcall::Hash: {
         const auto type = argument(0) == ERL_NIF_PHASH2 ? ERL_NIF_PHASH2 : ERL_NIF_INTERNAL_HASH;
         return {enif_hash(type, term(2), argument(1))};
@@ -243,7 +272,7 @@ bool serve_guarded(Host& host, const ipc::ResponseHalf& response, ipc::RequestHa
         serve_upcall(host, response, request, arena, context);
         return true;
     } catch (const std::exception& error) {
-        host.kill({HostEnd::Kind::Protocol, 0, error.what(), 0, {}});
+        host.kill(end_of(error));
         return false;
     }
 }
@@ -261,7 +290,8 @@ struct Orphan {
     std::uint64_t generation;
 };
 
-std::vector<Orphan> orphans;
+// Never destroyed: the thread goes on while the VM exits.
+auto& orphans = *new std::vector<Orphan>;
 bool polling = false;
 
 void poll_orphans();
@@ -302,7 +332,7 @@ bool advance(const Orphan& orphan) {
         }
     }
     for (Chunk& chunk : slot.arena.take_chunks())
-        host.chunks().drop(std::move(chunk));
+        host.chunks()->drop(std::move(chunk));
     host.give_back(slot);
     return true;
 }
@@ -314,13 +344,20 @@ void poll_orphans() {
 
 } // namespace
 
+HostEnd end_of(const std::exception& error) {
+    if (dynamic_cast<const QuotaUsedUp*>(&error) != nullptr)
+        return {HostEnd::Kind::Quota, static_cast<std::int64_t>(ipc::QuotaKind::Atoms), "", 0, {}};
+    return {HostEnd::Kind::Protocol, 0, error.what(), 0, {}};
+}
+
 void serve_upcall(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,
                   ArgumentArena& arena, UpcallContext& context) {
     request.answer = Service(host, response, arena, context).run();
     request.chunks = arena.chunks_sent();
 }
 
-void serve_channels(Host& host) {
+bool serve_channels(Host& host) {
+    bool served = false;
     for (std::uint32_t i = 0; i < ipc::kChannels && host.accepts_calls(); ++i) {
         const ipc::ResponseHalf& response = host.channel_response(i);
         ipc::RequestHalf& request = host.channel_request(i);
@@ -329,11 +366,13 @@ void serve_channels(Host& host) {
             continue;
         ArgumentArena& arena = host.channel_arena(i);
         for (Chunk& chunk : arena.take_chunks())
-            host.chunks().drop(std::move(chunk)); // of the channel's last answer
+            host.chunks()->drop(std::move(chunk)); // of the channel's last answer
         arena.restart();
+        served = true;
         if (serve_guarded(host, response, request, arena))
             answer_and_ring(request, response, asked);
     }
+    return served;
 }
 
 void adopt_orphan(Host& host, Slot& slot, std::uint64_t generation) {

@@ -5,6 +5,7 @@
 #include "kernel_proxy/host.hpp"
 
 #include <erl_nif.h>
+#include <stdexcept>
 
 namespace cordon::proxy {
 
@@ -15,13 +16,21 @@ struct UpcallContext {
     bool consumes_timeslice = false; // out: enif_consume_timeslice was asked for
 };
 
+// The host has had more atoms made than its library may.
+struct QuotaUsedUp : std::runtime_error {
+    QuotaUsedUp() : std::runtime_error("atoms") {}
+};
+
 // Does what the response half asks and fills the answer of the request half in (the doorbell is the
 // caller's). Throws ProtocolViolation, StaleResource, ArgumentsTooLarge, std::bad_alloc.
 void serve_upcall(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,
                   ArgumentArena& arena, UpcallContext& context);
 
-// By the upcall thread: all channels of the host that hold a request.
-void serve_channels(Host& host);
+// Why a host ends that has made serve_upcall throw this.
+HostEnd end_of(const std::exception& error);
+
+// By the upcall thread: all channels of the host that hold a request. False when none did.
+bool serve_channels(Host& host);
 
 // By the upcall thread from now on: a call whose caller has gone runs to its end, its upcalls are
 // served, its result is dropped and its slot given back.

@@ -1,6 +1,6 @@
 #include "nif_host/callback_thread.hpp"
 
-#include "nif_host/crash_handler.hpp"
+#include "compat_ipc/futex.hpp"
 #include "nif_host/enif/resource.hpp"
 #include "nif_host/host_context.hpp"
 
@@ -9,7 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <pthread.h>
-#include <unistd.h>
+#include <sched.h>
 
 namespace cordon::host {
 namespace {
@@ -23,9 +23,14 @@ std::deque<std::uint64_t> to_destroy;
 std::atomic<std::uint64_t> queued{0}; // destructors ever queued, and begun
 std::atomic<std::uint64_t> begun{0};
 
-void ring_bell() {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = write(context().event_bell, &one, sizeof one);
+// The thread sleeps on a word that only the BEAM can change, so a wake of ours may come a moment
+// too early: repeated until the thread is up.
+void wake_callback_thread() {
+    const auto& bell = context().beam().events.bell;
+    while (context().shared().events_sleeping.load(std::memory_order_seq_cst) != 0) {
+        ipc::futex_wake_all(bell);
+        sched_yield();
+    }
 }
 
 bool run_next_destructor() {
@@ -54,12 +59,14 @@ void* run_callbacks(void*) {
         consume_events();
         if (run_next_destructor())
             continue;
-        // Partner: the BEAM stores the tail, then looks at `sleeping` (both seq_cst).
+        // Partner: the BEAM stores the tail, then looks at `sleeping` (both seq_cst), then
+        // changes the bell.
+        const auto& bell = context().beam().events.bell;
+        const std::uint32_t seen = bell.load(std::memory_order_seq_cst);
         sleeping.store(1, std::memory_order_seq_cst);
-        std::uint64_t rings;
-        if (!events_wait() && queued.load(std::memory_order_seq_cst) ==
-                                  begun.load(std::memory_order_relaxed)) [[maybe_unused]]
-            const auto got = read(context().event_bell, &rings, sizeof rings);
+        if (!events_wait() &&
+            queued.load(std::memory_order_seq_cst) == begun.load(std::memory_order_relaxed))
+            ipc::futex_wait(bell, seen, std::chrono::hours(1));
         sleeping.store(0, std::memory_order_relaxed);
     }
     return nullptr;
@@ -100,8 +107,7 @@ void defer_destroy(std::uint64_t handle) {
         to_destroy.push_back(handle);
         queued.fetch_add(1, std::memory_order_seq_cst);
     }
-    if (context().shared().events_sleeping.load(std::memory_order_seq_cst) != 0)
-        ring_bell();
+    wake_callback_thread();
 }
 
 void await_destructors(std::uint64_t event_mark) {

@@ -20,9 +20,8 @@ struct HostContext {
     std::optional<AtomTableView> atoms;
     std::unique_ptr<HostHeap> heap;
     std::uint64_t stack_bytes = 8ULL << 20; // of workers and callback thread
-    std::vector<char> system_info;          // ErlNifSysInfo of the VM, strings not included
-    int doorbell = -1;                      // eventfd: an upcall waits in a channel
-    int event_bell = -1;                    // eventfd: an event waits in the ring
+    std::vector<char> system_info;          // ErlNifSysInfo of the VM, then its two strings
+    int doorbell = -1;                      // pipe: an upcall waits in a channel
 
     const ipc::BeamSegmentLayout& beam() const {
         return *reinterpret_cast<const ipc::BeamSegmentLayout*>(beam_window);

@@ -37,7 +37,6 @@ void map_pool(const ipc::Setup& setup, std::vector<Fd>& fds) {
     host.stack_bytes = setup.stack_bytes;
     host.system_info = setup.system_info;
     host.doorbell = fds[ipc::kDoorbellFd].release();
-    host.event_bell = fds[ipc::kEventBellFd].release();
     // They live as long as the process.
     new Mapping(std::move(window));
     new Mapping(std::move(segment));

@@ -156,6 +156,7 @@ void Worker::serve_load(bool upgrade) {
             code = entry.upgrade(load_env_, &instance->priv_data,
                                  old != nullptr ? &old->priv_data : &no_private_data, info);
     } else if (entry.load != nullptr) {
+        types_unlink_module(instance); // an instance that was purged may live on in resources
         code = entry.load(load_env_, &instance->priv_data, info);
     }
     if (code == 0) {
