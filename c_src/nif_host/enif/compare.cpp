@@ -50,7 +50,7 @@ int rank(Word word) {
     }
 }
 
-// What only the VM can tell: references, funs, terms of other nodes, bitstrings.
+// What only the VM can tell: references, funs, ports, pids, bitstrings.
 int ask_vm(Word a, Word b) {
     const Word answer = upcall(ipc::Upcall::Compare, {a, b});
     return order<std::int64_t>(static_cast<std::int64_t>(answer), 0);
@@ -155,9 +155,6 @@ class Comparison {
             return compare_text(atom_text(a), atom_text(b));
         case 2:
             return compare_references(a, b);
-        case 4:
-        case 5: // the words of local ones are in the VM's order
-            return term::is_immediate(a) && term::is_immediate(b) ? order(a, b) : ask_vm(a, b);
         case 6:
             if (size_of(a) != size_of(b))
                 return order(size_of(a), size_of(b));

@@ -198,24 +198,12 @@ void print_format(Output* out, std::string_view external) {
 
 } // namespace
 
-// The words carry what the VM's own do.
-void print_local_pid(Output* out, Word pid) {
-    constexpr unsigned kTagBits = 4;
-    constexpr unsigned kNumberBits = 28;
-    const Word data = pid >> kTagBits;
-    print_pid(out, data & ((Word{1} << kNumberBits) - 1), data >> kNumberBits);
-}
-
-void print_local_port(Output* out, Word port) {
-    print_port(out, port >> 4);
-}
-
-void print_external(Output* out, Word boxed) {
-    if (kind_of(boxed) == Kind::External)
-        return print_format(out, external_bytes(boxed));
-    const UpcallAnswer answer(ipc::Upcall::TermToBinary, {boxed}); // what reference it is to the VM
+void print_external(Output* out, Word word) {
+    if (is_kind(word, Kind::External))
+        return print_format(out, external_bytes(word));
+    const UpcallAnswer answer(ipc::Upcall::TermToBinary, {word}); // which it is, to the VM
     if (!is_whole_binary(answer.word()))
-        return out->characters("#Ref<>");
+        return out->characters("<unknown>");
     const Bytes bytes = binary_bytes(answer.word());
     const std::string_view text(reinterpret_cast<const char*>(bytes.data), bytes.size);
     print_format(out, text.substr(1));

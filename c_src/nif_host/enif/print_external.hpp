@@ -6,8 +6,7 @@
 
 namespace cordon::host {
 
-void print_local_pid(Output* out, term::Word pid);
-void print_local_port(Output* out, term::Word port);
-void print_external(Output* out, term::Word boxed); // a Resource or an External
+// A pid, a port, a Resource or an External.
+void print_external(Output* out, term::Word word);
 
 } // namespace cordon::host

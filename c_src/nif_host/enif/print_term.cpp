@@ -128,10 +128,8 @@ class Printer {
             print_list(word);
         else if (term::is_boxed(word))
             print_boxed(word);
-        else if (term::is_local_pid(word))
-            print_local_pid(&out_, word);
-        else if (term::is_local_port(word))
-            print_local_port(&out_, word);
+        else if (term::is_local_pid(word) || term::is_local_port(word))
+            print_external(&out_, word);
         else { // 0 is no term
             out_.characters("<TNV>");
             full_ = true;
