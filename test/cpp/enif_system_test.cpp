@@ -243,6 +243,10 @@ TEST_F(EnifSystem, IoQueue) {
     EXPECT_EQ(text(head), "<<\"ef\">>");
     vector = nullptr;
     EXPECT_EQ(enif_inspect_iovec(env, 10, list({atom("a")}), &tail, &vector), 0);
+    const Word bits =
+        beam.external(term::ExternalType::Bitstring, std::string("M\0\0\0\3\3xy\xA0", 9));
+    ASSERT_EQ(enif_inspect_iovec(env, 10, list({bits}), &tail, &vector), 1);
+    EXPECT_EQ(vector->size, 2U) << "whole bytes only";
 }
 
 TEST_F(EnifSystem, Misc) {

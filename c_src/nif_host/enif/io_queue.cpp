@@ -34,6 +34,21 @@ BinaryBlock* block_of(const ErlNifEnv* env, Word binary) {
     return (owner & kBaseOwner) != 0 ? nullptr : reinterpret_cast<BinaryBlock*>(owner);
 }
 
+bool is_bitstring(Word word) {
+    return is_whole_binary(word) || is_external(word, term::ExternalType::Bitstring);
+}
+
+// The whole bytes of it: the bits behind them are not looked at, as in the VM.
+Bytes whole_bytes(Word word) {
+    if (is_whole_binary(word))
+        return binary_bytes(word);
+    // In external format: tag, four bytes of length, number of bits in the last byte, bytes.
+    constexpr std::size_t kHead = 6;
+    const std::string_view external = external_bytes(word).substr(kHead);
+    const auto* data = reinterpret_cast<const unsigned char*>(external.data());
+    return {const_cast<unsigned char*>(data), external.size() - 1};
+}
+
 // A reference to a block with these bytes in it; *data is moved there when they had to be copied.
 BinaryBlock* keep_bytes(BinaryBlock* block, unsigned char** data, std::size_t size) {
     if (block != nullptr) {
@@ -173,7 +188,7 @@ int enif_inspect_iovec(ErlNifEnv* env, std::size_t max_elements, ERL_NIF_TERM li
     std::size_t left = max_elements;
     Word end = list;
     for (; term::is_cons(end) && left > 0; end = cons_cell(end)[1], --left) {
-        if (!is_whole_binary(cons_cell(end)[0]))
+        if (!is_bitstring(cons_cell(end)[0]))
             return 0;
         ++count;
     }
@@ -198,7 +213,7 @@ int enif_inspect_iovec(ErlNifEnv* env, std::size_t max_elements, ERL_NIF_TERM li
     vector->size = 0;
     for (std::size_t i = 0; i < count; ++i, list = cons_cell(list)[1]) {
         const Word binary = cons_cell(list)[0];
-        const Bytes bytes = binary_bytes(binary);
+        const Bytes bytes = whole_bytes(binary);
         unsigned char* data = bytes.data;
         BinaryBlock* block = block_of(env, binary);
         if (env == nullptr)
