@@ -3,7 +3,7 @@
 
 -export([returns_raw/1, forged_copy/1, cyclic_list/0, cyclic_tuple/0, cyclic_heads/0, object/3,
          misaligned/0, cyclic_map/0, duplicate_keys/0, not_a_number/0, forged_external/1,
-         external_of_other_type/1, sharing/0, overlapping/0, foreign_memory/1,
+         external_of_other_type/1, sharing/0, shared_keys/0, encodes_shared/0, overlapping/0, foreign_memory/1,
          writes_argument/1, unprotects_argument/1, scribbles/1, lets_memory_vanish/0,
          sleeps/1]).
 
@@ -22,6 +22,8 @@ not_a_number() -> ?NIF.
 forged_external(_) -> ?NIF.
 external_of_other_type(_) -> ?NIF.
 sharing() -> ?NIF.
+shared_keys() -> ?NIF.
+encodes_shared() -> ?NIF.
 overlapping() -> ?NIF.
 foreign_memory(_) -> ?NIF.
 writes_argument(_) -> ?NIF.

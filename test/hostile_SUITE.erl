@@ -12,6 +12,7 @@
 all() ->
     [invalid_words, addresses_elsewhere, unknown_atom, forged_pid, pid_of_nobody, cycles, impossible_sizes,
      unknown_kinds, broken_maps, not_a_number, forged_externals, sharing_is_legal,
+     sharing_that_the_vm_would_walk,
      overlapping, foreign_memory, argument_is_read_only, scribbled_memory,
      scribbled_under_others, memory_vanishes].
 
@@ -91,6 +92,11 @@ forged_externals(_) ->
 sharing_is_legal(_) ->
     Words = erts_debug:size(fx_hostile:sharing()),
     ?assert(Words < 1000).
+
+%% The VM compares map keys, and encodes terms, as trees: these would never end.
+sharing_that_the_vm_would_walk(_) ->
+    violates(shared_keys, [], map_key_too_large),
+    violates(encodes_shared, [], term_too_large).
 
 overlapping(_) ->
     violates(overlapping, [], '_').

@@ -94,9 +94,7 @@ struct alignas(64) RequestHalf {
     std::atomic<std::uint32_t> spin; // 1: the worker may spin for its next request, 0: park
     std::uint32_t chunks;            // how many chunk messages the host must have handled before
     std::uint32_t old_instance;      // Upgrade only
-    std::uint32_t alive;             // the calling process: 1 alive, 0 exited
     std::atomic<std::uint32_t> waiting; // 1: a BEAM thread sleeps on response.seq and wants a wake
-    std::uint32_t reserved_word;
     std::array<Word, kAnswerWords> answer;
     std::uint64_t reserved[2];
 };
@@ -127,7 +125,7 @@ struct alignas(64) ResponseHalf {
     // second cache line: written when the worker parks only, so that a hot caller's copy stays
     // valid
     std::atomic<std::uint32_t> parked; // 1: the worker sleeps on request.seq and wants a wake
-    std::uint32_t function;            // what the worker runs, for crash reports
+    std::uint32_t padding;
     std::uint64_t reserved[7];
 };
 static_assert(sizeof(ResponseHalf) == 128);

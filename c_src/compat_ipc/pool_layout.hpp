@@ -33,7 +33,6 @@ struct HostSegmentLayout {
     alignas(64) CrashRecord crash;
     alignas(64) std::atomic<std::uint64_t> events_head; // entries of the event ring consumed
     std::atomic<std::uint32_t> events_sleeping;         // 1: the callback thread waits for its bell
-    alignas(64) std::atomic<std::uint64_t> channel_requests; // count of upcalls made on channels
     alignas(4096) ResponseHalf responses[kSlots];
     // the host's heap follows at kHostHeapOffset
 };

@@ -64,6 +64,7 @@ void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_t
     ipc::RequestHalf& request = host.request(slot);
     slot.arena.restart();
     slot.consumes_timeslice = false;
+    slot.timeslice_percent = 0;
     slot.started = {};
     const auto count = static_cast<std::size_t>(argc);
     Word* arguments = request.args.data();
@@ -85,8 +86,6 @@ void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_t
     // The second cache line is written only when it changes: a hot worker keeps its copy.
     if (request.chunks != slot.arena.chunks_sent())
         request.chunks = slot.arena.chunks_sent();
-    if (request.alive != 1)
-        request.alive = 1;
 }
 
 struct DirtyReservation {
@@ -171,7 +170,7 @@ ERL_NIF_TERM Call::drive(bool spin) {
             break;
         }
         if (Clock::now() >= deadline()) {
-            host_.kill({HostEnd::Kind::Timeout, library_.options().call_timeout, "", 0, {}});
+            host_.kill({HostEnd::Kind::Timeout, library_.options().call_timeout, ""});
             return ended();
         }
         if (bounded()) {
@@ -183,7 +182,6 @@ ERL_NIF_TERM Call::drive(bool spin) {
             return hop(env_, call_);
         }
         if (enif_is_current_process_alive(env_) == 0) {
-            host_.request(slot_).alive = 0;
             if (call_.reserved)
                 release_dirty_scheduler();
             adopt_orphan(host_, slot_, call_.generation);
@@ -196,6 +194,7 @@ ERL_NIF_TERM Call::drive(bool spin) {
 // False when the host was killed for what it asked.
 bool Call::serve() {
     UpcallContext context{env_, env_};
+    context.timeslice_percent = slot_.timeslice_percent;
     ipc::RequestHalf& request = host_.request(slot_);
     try {
         serve_upcall(host_, host_.response(slot_), request, slot_.arena, context);
@@ -203,6 +202,7 @@ bool Call::serve() {
         host_.kill(end_of(error));
         return false;
     }
+    slot_.timeslice_percent = context.timeslice_percent;
     if (context.consumes_timeslice) {
         slot_.consumes_timeslice = true;
         bound_ = Clock::now() + kCooperativeBound;
@@ -273,7 +273,7 @@ ERL_NIF_TERM Call::finish_unsupported() {
 }
 
 ERL_NIF_TERM Call::violated(const char* what) {
-    host_.kill({HostEnd::Kind::Protocol, 0, what, 0, {}});
+    host_.kill({HostEnd::Kind::Protocol, 0, what});
     return ended();
 }
 
@@ -372,7 +372,7 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
         }
         slot->function.store(function, std::memory_order_relaxed);
         if (!host->ensure_worker(*slot))
-            host->kill({HostEnd::Kind::Protocol, 0, "control_socket", 0, {}});
+            host->kill({HostEnd::Kind::Protocol, 0, "control_socket"});
         return drive_call(env, call, place, ring_doorbell(*host, *slot, RequestKind::Call));
     }
 } catch (const std::exception&) {
@@ -388,6 +388,7 @@ ERL_NIF_TERM continue_call(ErlNifEnv* env, ActiveCall call, Place place) {
     request.thread_type = static_cast<std::uint8_t>(enif_thread_type());
     call.slot->started = {};
     call.slot->consumes_timeslice = false;
+    call.slot->timeslice_percent = 0;
     return drive_call(env, call, place,
                       ring_doorbell(*call.host, *call.slot, RequestKind::Continue));
 }
@@ -417,7 +418,7 @@ bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKi
         for (;;) {
             const Waited waited = await_response(host, *slot, spin, deadline);
             if (waited == Waited::LimitReached)
-                host.kill({HostEnd::Kind::Timeout, timeout.count(), "", 0, {}});
+                host.kill({HostEnd::Kind::Timeout, timeout.count(), ""});
             if (waited != Waited::Response)
                 break;
             const ipc::ResponseHalf& response = host.response(*slot);

@@ -2,6 +2,7 @@
 // result.
 #pragma once
 
+#include "kernel_proxy/active_call.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/library.hpp"
 
@@ -18,17 +19,6 @@ enum class Place {
 // From the trampoline. May return enif_schedule_nif's value: then the call goes on elsewhere.
 ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std::uint32_t function,
                         Place place);
-
-// A call that is under way: everything but the place, which changes.
-struct ActiveCall {
-    ModuleInstance* instance;
-    Host* host;
-    Slot* slot;
-    std::uint64_t generation;
-    std::uint32_t function;
-    // It holds one of the dirty I/O schedulers that cordon may occupy.
-    bool reserved = false;
-};
 
 // Serves upcalls and waits until the response is there, then gives the result; or moves the call.
 // `spin`: the worker was awake when the doorbell rang.

@@ -1,66 +1,115 @@
 #include "kernel_proxy/call_hop.hpp"
 
-#include <atomic>
+#include "kernel_proxy/background.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <mutex>
 
 namespace cordon::proxy {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr int kLeftToOthers = 2;
+// How soon a call is given up whose process was killed while it moved.
+constexpr auto kCallerCheck = 10ms;
 
 std::atomic<int> dirty_limit{10 - kLeftToOthers};
 std::atomic<int> dirty_taken{0};
 
-struct PendingCall {
-    ActiveCall call;
-    bool mid_chain; // the next thing to do is to send Continue
-    bool taken;     // somebody goes on with it: nothing is left to do for the destructor
-};
+// --- callers that are killed on the way
+// ------------------------------------------------------------
 
-void on_dropped(ErlNifEnv*, void* object) {
-    const PendingCall& pending = *static_cast<PendingCall*>(object);
-    if (pending.taken)
-        return;
-    if (pending.call.reserved)
+// Moves that have begun. Entered by schedulers, looked through by the upcall thread.
+struct Moves {
+    std::mutex lock;
+    std::vector<Move*> begun;
+    bool watched = false;
+};
+auto& moves = *new Moves; // the thread goes on while the VM exits
+
+// True when nothing is left to watch about this move.
+bool settle(Move* move) {
+    if (move->state.load(std::memory_order_acquire) != Move::State::UnderWay)
+        return true;
+    ErlNifEnv* env = enif_alloc_env();
+    const bool alive = enif_is_process_alive(env, &move->caller) != 0;
+    enif_free_env(env);
+    auto expected = Move::State::UnderWay;
+    if (alive || !move->state.compare_exchange_strong(expected, Move::State::Settled))
+        return !alive;
+    if (move->call.reserved)
         release_dirty_scheduler();
-    abandon_call(pending.call, pending.mid_chain);
+    abandon_call(move->call, move->mid_chain);
+    return true;
 }
 
+void watch_moves() {
+    auto timer = std::make_shared<boost::asio::steady_timer>(upcall_thread(), kCallerCheck);
+    timer->async_wait([timer](const auto&) {
+        std::vector<Move*> begun;
+        {
+            const std::scoped_lock guard(moves.lock);
+            begun.swap(moves.begun);
+        }
+        std::erase_if(begun, settle);
+        const std::scoped_lock guard(moves.lock);
+        for (Move* move : begun)
+            if (std::find(moves.begun.begin(), moves.begun.end(), move) == moves.begun.end())
+                moves.begun.push_back(move);
+        moves.watched = !moves.begun.empty();
+        if (moves.watched)
+            watch_moves();
+    });
+}
+
+void enter(Move* move) {
+    const std::scoped_lock guard(moves.lock);
+    if (std::find(moves.begun.begin(), moves.begun.end(), move) == moves.begun.end())
+        moves.begun.push_back(move);
+    if (!moves.watched) {
+        moves.watched = true;
+        boost::asio::post(upcall_thread(), [] { watch_moves(); });
+    }
+}
+
+// --- the move itself
+// -------------------------------------------------------------------------------
+
 ERL_NIF_TERM resume(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
-    const auto* instance = static_cast<ModuleInstance*>(enif_priv_data(env));
-    void* object = nullptr;
-    if (enif_get_resource(env, argv[0], instance->pending_calls, &object) == 0)
-        return enif_make_badarg(env);
-    auto& pending = *static_cast<PendingCall*>(object);
-    pending.taken = true;
+    ErlNifUInt64 address = 0;
+    enif_get_uint64(env, argv[0], &address);
+    auto* move = reinterpret_cast<Move*>(address);
+    auto expected = Move::State::UnderWay;
+    if (!move->state.compare_exchange_strong(expected, Move::State::Settled))
+        return enif_make_badarg(env); // the process is dying: nobody gets it
+    const ActiveCall call = move->call;
     const Place place =
         enif_thread_type() == ERL_NIF_THR_NORMAL_SCHEDULER ? Place::Normal : Place::Dirty;
-    if (pending.mid_chain)
-        return continue_call(env, pending.call, place);
+    if (move->mid_chain)
+        return continue_call(env, call, place);
     if (place == Place::Normal && reserve_dirty_scheduler()) { // room has come up meanwhile
         release_dirty_scheduler();
-        return hop(env, pending.call);
+        return hop(env, call);
     }
-    return drive_call(env, pending.call, place, false);
+    return drive_call(env, call, place, false);
 }
 
 ERL_NIF_TERM schedule(ErlNifEnv* env, const ActiveCall& call, bool mid_chain, int flags) {
-    void* object = enif_alloc_resource(call.instance->pending_calls, sizeof(PendingCall));
-    *static_cast<PendingCall*>(object) = {call, mid_chain, false};
-    const ERL_NIF_TERM argument = enif_make_resource(env, object);
-    enif_release_resource(object);
+    Move& move = call.slot->move;
+    move.call = call;
+    move.mid_chain = mid_chain;
+    enif_self(env, &move.caller);
+    move.state.store(Move::State::UnderWay, std::memory_order_release);
+    enter(&move);
+    const ERL_NIF_TERM argument = enif_make_uint64(env, reinterpret_cast<ErlNifUInt64>(&move));
     const std::string& name = call.instance->library->function(call.function).name;
     return enif_schedule_nif(env, name.c_str(), flags, &resume, 1, &argument);
 }
 
 } // namespace
-
-ErlNifResourceType* open_pending_call_type(ErlNifEnv* env) {
-    ErlNifResourceTypeInit callbacks{};
-    callbacks.dtor = &on_dropped;
-    return enif_open_resource_type_x(
-        env, "cordon_call", &callbacks,
-        static_cast<ErlNifResourceFlags>(ERL_NIF_RT_CREATE | ERL_NIF_RT_TAKEOVER), nullptr);
-}
 
 ERL_NIF_TERM hop(ErlNifEnv* env, ActiveCall call) {
     if (!call.reserved)

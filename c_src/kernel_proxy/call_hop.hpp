@@ -1,13 +1,12 @@
-// A call that moves to another scheduler: what is under way travels as a resource, so that it is
-// not lost when its process is killed in between.
+// A call that moves to another scheduler. What is under way stays with its slot; the VM carries
+// only the slot's address from one scheduler to the other, as an integer: a resource would be
+// garbage on the caller's heap later, and would put off the module's unload until that is
+// collected.
 #pragma once
 
 #include "kernel_proxy/call.hpp"
 
 namespace cordon::proxy {
-
-// Of a module instance's load or upgrade.
-ErlNifResourceType* open_pending_call_type(ErlNifEnv* env);
 
 // The call goes on waiting, on a dirty I/O scheduler when cordon may take one more of them, else on
 // a normal one, a bounded time at each turn.

@@ -79,7 +79,9 @@ void Host::set_end(HostEnd end) {
             if (const std::uint32_t function = slots_[i].function.load(std::memory_order_relaxed);
                 slots_[i].busy.load(std::memory_order_relaxed) != 0 &&
                 function != Slot::kNoFunction)
-                calls_at_end_.push_back(function);
+                // The call that did it comes first, as far as the host can be believed.
+                calls_at_end_.insert(i == end.slot ? calls_at_end_.begin() : calls_at_end_.end(),
+                                     function);
         end_ = std::move(end);
         accepts_.store(false, std::memory_order_seq_cst);
         ended_.store(1, std::memory_order_seq_cst);
@@ -139,18 +141,19 @@ void Host::on_process_gone(std::optional<int> status) {
         set_end(status ? HostEnd::from_status(*status) : HostEnd{HostEnd::Kind::KeeperDown});
     const bool was_running =
         state_.exchange(State::Ended, std::memory_order_acq_rel) == State::Running;
-    {
-        const std::scoped_lock guard(end_lock_);
-        process_gone_ = true;
-    }
-    gone_.notify_all();
+    // Reported before a new host may start: events come in order.
     if (was_running)
         report_host_down(
             library_,
             {id_, os_pid_, generation_,
              std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_at_),
-             calls_at_end_},
+             calls_at_end_, HostEnd::read_frames(host_layout().crash)},
             end_);
+    {
+        const std::scoped_lock guard(end_lock_);
+        process_gone_ = true;
+    }
+    gone_.notify_all();
     boost::asio::post(housekeeping_thread(), [this] { close_when_idle(); });
 }
 

@@ -5,6 +5,7 @@
 
 #include "compat_ipc/control_message.hpp"
 #include "compat_ipc/pool_layout.hpp"
+#include "kernel_proxy/active_call.hpp"
 #include "kernel_proxy/argument_arena.hpp"
 #include "kernel_proxy/chunk_store.hpp"
 #include "kernel_proxy/clock.hpp"
@@ -32,12 +33,14 @@ struct alignas(64) Slot {
     std::atomic<std::uint32_t> busy{0}; // acquire when taken, release when given back
     std::atomic<bool> spin_granted{false};
     bool worker_started = false;
+    int timeslice_percent = 0;       // see UpcallContext
     bool consumes_timeslice = false; // this call tells the scheduler itself what it uses
     std::uint32_t index = 0;
     std::uint32_t seq = 0;
     std::atomic<std::uint32_t> function{kNoFunction}; // of the call in flight
     Clock::time_point started{};                      // set when the call has to wait longer
     ArgumentArena arena;
+    Move move;
 
     static constexpr std::uint32_t kNoFunction = ~0U;
 };

@@ -37,6 +37,7 @@ HostEnd HostEnd::from_record(const ipc::CrashRecord& record) {
         end.kind = Kind::Signal;
         end.code = code;
         end.fault_address = Wild<std::uint64_t>::read(&record.fault_address).unchecked();
+        end.slot = Wild<std::uint32_t>::read(&record.slot).unchecked();
         break;
     case ipc::EndKind::Exit:
         end.kind = Kind::Exit;
@@ -57,6 +58,16 @@ HostEnd HostEnd::from_record(const ipc::CrashRecord& record) {
         end.text = "invalid_crash_record";
     }
     return end;
+}
+
+std::vector<std::uint64_t> HostEnd::read_frames(const ipc::CrashRecord& record) {
+    std::vector<std::uint64_t> frames;
+    if (record.state.load(std::memory_order_acquire) != ipc::HostState::Dead)
+        return frames;
+    const auto count = Wild<std::uint32_t>::read(&record.frame_count).at_most(ipc::kMaxFrames);
+    for (std::uint32_t i = 0; count && i < *count; ++i)
+        frames.push_back(Wild<std::uint64_t>::read(&record.frames[i]).unchecked());
+    return frames;
 }
 
 HostEnd HostEnd::from_status(int status) {

@@ -27,8 +27,10 @@ struct HostEnd {
     std::int64_t code = 0;
     std::string text{};
     std::uint64_t fault_address = 0;
-    std::vector<std::uint64_t> frames{};
+    std::uint32_t slot = ~0U; // whose call the dying thread served, as it says
 
+    // The C stack of the thread that died, return addresses in the host; empty when it left none.
+    static std::vector<std::uint64_t> read_frames(const ipc::CrashRecord& record);
     // From what the host has published (wild: checked here), or from waitpid's status.
     static HostEnd from_record(const ipc::CrashRecord& record);
     static HostEnd from_status(int status);

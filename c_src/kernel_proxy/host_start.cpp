@@ -22,10 +22,12 @@ constexpr std::chrono::milliseconds kEndGrace{100};
 std::vector<char> vm_system_info() {
     ErlNifSysInfo info{};
     enif_system_info(&info, sizeof info);
+    // The strings go along instead of the VM's pointers.
+    const char* const texts[] = {info.erts_version, info.otp_release};
+    info.erts_version = info.otp_release = nullptr;
     std::vector<char> bytes(sizeof info);
     std::memcpy(bytes.data(), &info, sizeof info);
-    // The strings go along: the pointers mean nothing in another process.
-    for (const char* text : {info.erts_version, info.otp_release})
+    for (const char* text : texts)
         bytes.insert(bytes.end(), text, text + std::strlen(text) + 1);
     return bytes;
 }
@@ -124,7 +126,7 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
         // When it ended by itself, how it did says more.
         if (await_gone(Clock::now() + kEndGrace))
             wrong += " (" + end_.to_text() + ")";
-        kill({HostEnd::Kind::StartFailed, 0, wrong, 0, {}});
+        kill({HostEnd::Kind::StartFailed, 0, wrong});
         return "the host (process " + std::to_string(os_pid_) + ") could not be set up: " + wrong;
     }
     events_.attach(&beam_layout().events, &host_layout());
@@ -149,7 +151,7 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
     return "";
 } catch (const std::exception& error) {
     if (state() == State::Starting)
-        kill({HostEnd::Kind::StartFailed, 0, error.what(), 0, {}});
+        kill({HostEnd::Kind::StartFailed, 0, error.what()});
     else
         state_.store(State::Closed, std::memory_order_release);
     return error.what();

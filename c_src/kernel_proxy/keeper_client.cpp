@@ -207,12 +207,6 @@ SpawnResult KeeperClient::spawn(std::uint64_t host, const std::string& name,
     return result;
 }
 
-void KeeperClient::kill(std::uint64_t host) {
-    const std::scoped_lock guard(lock_);
-    if (socket_)
-        ipc::send_message(socket_.get(), ipc::Kill{host});
-}
-
 pid_t KeeperClient::pid() {
     const std::scoped_lock guard(lock_);
     return pid_;

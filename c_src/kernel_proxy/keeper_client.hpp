@@ -34,7 +34,6 @@ class KeeperClient {
     using OnEnd = std::function<void(std::optional<int> status)>;
     SpawnResult spawn(std::uint64_t host, const std::string& name, const std::vector<int>& fds,
                       Clock::time_point deadline, OnEnd on_end);
-    void kill(std::uint64_t host);
 
     pid_t pid();
     std::uint64_t next_host_id();

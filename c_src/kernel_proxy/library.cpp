@@ -1,7 +1,6 @@
 #include "kernel_proxy/library.hpp"
 
 #include "kernel_proxy/call.hpp"
-#include "kernel_proxy/call_hop.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/trampoline.hpp"
 #include "kernel_proxy/vm_words.hpp"
@@ -160,7 +159,7 @@ Host* Library::start_host_locked(Clock::time_point deadline, std::string* why) {
     }
     if (has_entry() && host->opened().error != 0) {
         *why = host->opened().text;
-        host->kill({HostEnd::Kind::StartFailed, 0, *why, 0, {}});
+        host->kill({HostEnd::Kind::StartFailed, 0, *why});
         return nullptr;
     }
     current_.store(host, std::memory_order_release);
@@ -172,14 +171,14 @@ Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* 
     const auto timeout = std::chrono::milliseconds(options().load_timeout);
     const std::unique_lock guard(start_lock_, timeout);
     if (!guard) {
-        *why = {HostEnd::Kind::StartFailed, 0, "another start does not end", 0, {}};
+        *why = {HostEnd::Kind::StartFailed, 0, "another start does not end"};
         return nullptr;
     }
     std::string text;
     Host* host = start_host_locked(Clock::now() + timeout, &text);
     *generation = generation_;
     if (host == nullptr) {
-        *why = {HostEnd::Kind::StartFailed, 0, text, 0, {}};
+        *why = {HostEnd::Kind::StartFailed, 0, text};
         return nullptr;
     }
     if (instance.loaded_generation.load(std::memory_order_relaxed) == host->generation())
@@ -193,7 +192,7 @@ Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* 
         return nullptr;
     }
     if (code != 0) {
-        *why = {HostEnd::Kind::Load, code, "", 0, {}};
+        *why = {HostEnd::Kind::Load, code, ""};
         return nullptr;
     }
     instance.loaded_generation.store(host->generation(), std::memory_order_release);
@@ -207,8 +206,7 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
     if (enif_self(env, &self) != nullptr)
         pid_word(self); // teaches the tag of local pids
     ErlNifResourceType* resources = ResourceTable::open_type(env);
-    ErlNifResourceType* pending = open_pending_call_type(env);
-    if (resources == nullptr || pending == nullptr)
+    if (resources == nullptr)
         return kHostFailed;
     const auto timeout = std::chrono::milliseconds(old != nullptr ? options().upgrade_timeout
                                                                   : options().load_timeout);
@@ -226,7 +224,6 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
     auto instance = std::make_unique<ModuleInstance>();
     instance->library = this;
     instance->id = ++last_instance_;
-    instance->pending_calls = pending;
     instance->info_env = enif_alloc_env();
     instance->load_info = enif_make_copy(instance->info_env, info);
     resource_type_.store(resources, std::memory_order_release);

@@ -23,8 +23,7 @@ class Library;
 struct ModuleInstance {
     Library* library = nullptr;
     std::uint32_t id = 0;
-    ErlNifResourceType* pending_calls = nullptr; // see call_hop
-    ErlNifEnv* info_env = nullptr;               // holds load_info for later generations
+    ErlNifEnv* info_env = nullptr; // holds load_info for later generations
     ERL_NIF_TERM load_info = 0;
     std::atomic<std::uint64_t> loaded_generation{0}; // whose host has run load for it
 };

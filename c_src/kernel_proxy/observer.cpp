@@ -3,6 +3,7 @@
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/library.hpp"
 
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -92,9 +93,17 @@ void report_host_down(const Library& library, const HostDown& down, const HostEn
     if (end.kind == HostEnd::Kind::Signal)
         event.put_number("fault_address", end.fault_address);
     ERL_NIF_TERM calls = enif_make_list(event.env(), 0);
-    for (const std::uint32_t function : down.calls)
-        calls = enif_make_list_cell(event.env(), mfa(event.env(), library, function), calls);
+    for (auto function = down.calls.rbegin(); function != down.calls.rend(); ++function)
+        calls = enif_make_list_cell(event.env(), mfa(event.env(), library, *function), calls);
     event.put("calls", calls);
+    ERL_NIF_TERM backtrace = enif_make_list(event.env(), 0);
+    for (auto frame = down.frames.rbegin(); frame != down.frames.rend(); ++frame) {
+        char text[32];
+        std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(*frame));
+        backtrace = enif_make_list_cell(
+            event.env(), enif_make_string(event.env(), text, ERL_NIF_LATIN1), backtrace);
+    }
+    event.put("backtrace", backtrace);
     event.send("host_down");
 }
 

@@ -24,7 +24,8 @@ struct HostDown {
     pid_t os_pid;
     std::uint64_t generation;
     std::chrono::milliseconds age;
-    std::vector<std::uint32_t> calls; // functions in flight
+    std::vector<std::uint32_t> calls;  // functions in flight, the one that ended it first
+    std::vector<std::uint64_t> frames; // see HostEnd::read_frames
 };
 void report_host_down(const Library& library, const HostDown& down, const HostEnd& end);
 // True when somebody takes it and will acknowledge; false when it has been dealt with.

@@ -7,6 +7,7 @@
 #include "kernel_proxy/vm_words.hpp"
 #include "shared_heap/wild.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <iterator>
@@ -27,12 +28,18 @@ constexpr std::uint64_t kFreeBudget = 1 << 16;
 constexpr std::uint64_t kOverlap = 8;
 constexpr std::uint64_t kSharedBinary = 64; // bytes; smaller ones are cheaper copied
 
+// No real term has that many words.
+constexpr std::uint64_t kEndless = std::uint64_t{1} << 60;
+// What the VM may be made to walk as a tree because of one import.
+constexpr std::uint64_t kMaxWalk = 1 << 24;
+
 struct SharingWanted {};
 
 class Importer {
   public:
-    Importer(ErlNifEnv* env, Host& host, const ArgumentArena& arena, bool sharing)
-        : env_(env), host_(host), arena_(arena), sharing_(sharing), budget_(kFreeBudget) {}
+    Importer(ErlNifEnv* env, Host& host, const ArgumentArena& arena, Use use, bool sharing)
+        : env_(env), host_(host), arena_(arena), walked_(use == Use::Walk), sharing_(sharing),
+          budget_(kFreeBudget) {}
 
     ERL_NIF_TERM run(Word word) {
         ERL_NIF_TERM term;
@@ -41,6 +48,8 @@ class Importer {
         enter(word);
         while (!frames_.empty())
             step();
+        if (walked_ && sharing_ && expanded_.back() > kMaxWalk)
+            throw ProtocolViolation("term_too_large");
         return values_.back();
     }
 
@@ -73,6 +82,24 @@ class Importer {
         spend(words);
     }
 
+    void push(ERL_NIF_TERM term, std::uint64_t expanded = 1) {
+        values_.push_back(term);
+        if (sharing_)
+            expanded_.push_back(expanded);
+    }
+
+    // The tail of a list lies on top of its heads. Its size counts with one of theirs.
+    ERL_NIF_TERM pop_tail() {
+        const ERL_NIF_TERM tail = values_.back();
+        values_.pop_back();
+        if (sharing_) {
+            const std::uint64_t expanded = expanded_.back();
+            expanded_.pop_back();
+            expanded_.back() = std::min(expanded_.back() + expanded, kEndless);
+        }
+        return tail;
+    }
+
     void spend(std::uint64_t words) {
         spent_ += words;
         if (spent_ <= budget_)
@@ -102,13 +129,21 @@ class Importer {
     ErlNifEnv* env_;
     Host& host_;
     const ArgumentArena& arena_;
+    const bool walked_;
     const bool sharing_;
     std::uint64_t spent_ = 0;
     std::uint64_t budget_;
     std::vector<Frame> frames_;
     std::vector<ERL_NIF_TERM> values_;
+    // When sharing: of each value, how many words it has as a tree. The VM walks map keys, and
+    // terms that it compares, hashes or encodes, as trees.
+    std::vector<std::uint64_t> expanded_;
+    struct Built {
+        ERL_NIF_TERM term = 0;
+        std::uint64_t expanded = 0;
+    };
     // By host word; 0 while it is being built: to meet that again is a cycle.
-    std::unordered_map<Word, ERL_NIF_TERM> seen_;
+    std::unordered_map<Word, Built> seen_;
     struct KnownBinary {
         std::uint64_t bytes;
         ERL_NIF_TERM term;
@@ -263,11 +298,11 @@ ERL_NIF_TERM Importer::external(Word address, std::uint64_t bytes) {
 
 void Importer::enter(Word word) {
     if (sharing_) {
-        const auto [known, is_new] = seen_.emplace(word, 0);
+        const auto [known, is_new] = seen_.emplace(word, Built{});
         if (!is_new) {
-            if (known->second == 0)
+            if (known->second.term == 0)
                 throw ProtocolViolation("cyclic_term");
-            values_.push_back(known->second);
+            push(known->second.term, known->second.expanded);
             return;
         }
     }
@@ -304,11 +339,16 @@ void Importer::enter(Word word) {
 // A compound is complete: its parts make way for it.
 void Importer::finish(ERL_NIF_TERM term) {
     const Frame& frame = frames_.back();
+    std::uint64_t expanded = 1;
+    if (sharing_) {
+        for (std::size_t i = frame.base; i < expanded_.size(); ++i)
+            expanded = std::min(expanded + expanded_[i] + 1, kEndless);
+        expanded_.resize(frame.base);
+        seen_[frame.key] = {term, expanded};
+    }
     values_.resize(frame.base);
-    values_.push_back(term);
-    if (sharing_)
-        seen_[frame.key] = term;
     frames_.pop_back();
+    push(term, expanded);
 }
 
 void Importer::step() {
@@ -345,7 +385,7 @@ void Importer::step() {
             if (frames_.size() - 1 != at)
                 return; // its parts come first
         } else {
-            values_.push_back(term);
+            push(term);
         }
     }
     const Frame& frame = frames_[at];
@@ -383,11 +423,9 @@ void Importer::step_list(std::size_t at) {
                 enter(word);
                 if (frames_.size() - 1 != at)
                     return;
-                tail = values_.back();
-                values_.pop_back();
+                tail = pop_tail();
             } else if (phase == 1) {
-                tail = values_.back();
-                values_.pop_back();
+                tail = pop_tail();
             }
             const std::size_t base = frames_[at].base;
             if (term::is_nil(word))
@@ -405,7 +443,7 @@ void Importer::step_list(std::size_t at) {
             throw ProtocolViolation("list_too_long");
         ERL_NIF_TERM term;
         if (leaf(head, &term)) {
-            values_.push_back(term);
+            push(term);
         } else {
             enter(head);
             if (frames_.size() - 1 != at)
@@ -416,6 +454,9 @@ void Importer::step_list(std::size_t at) {
 
 ERL_NIF_TERM Importer::make_map(std::size_t base, std::uint64_t pairs, bool interleaved) {
     std::vector<ERL_NIF_TERM> sorted;
+    for (std::uint64_t i = 0; sharing_ && i < pairs; ++i)
+        if (expanded_[base + (interleaved ? 2 * i : i)] > kMaxWalk)
+            throw ProtocolViolation("map_key_too_large");
     ERL_NIF_TERM* keys = &values_[base];
     ERL_NIF_TERM* values = keys + pairs;
     if (interleaved) {
@@ -445,11 +486,12 @@ const char* host_bytes(const Host& host, const ArgumentArena& arena, Word addres
     return local;
 }
 
-ERL_NIF_TERM import_term(ErlNifEnv* env, Word word, Host& host, const ArgumentArena& arena) {
+ERL_NIF_TERM import_term(ErlNifEnv* env, Word word, Host& host, const ArgumentArena& arena,
+                         Use use) {
     try {
-        return Importer(env, host, arena, false).run(word);
+        return Importer(env, host, arena, use, false).run(word);
     } catch (const SharingWanted&) {
-        return Importer(env, host, arena, true).run(word);
+        return Importer(env, host, arena, use, true).run(word);
     }
 }
 

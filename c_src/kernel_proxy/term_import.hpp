@@ -21,8 +21,13 @@ struct ProtocolViolation : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// What the VM does with the term: just has it, or walks it as a tree at once (compares, hashes,
+// encodes it); a small shared term can be endless as a tree.
+enum class Use { Keep, Walk };
+
 // The term in `env`. Throws ProtocolViolation, std::bad_alloc. `arena` is the call's own.
-ERL_NIF_TERM import_term(ErlNifEnv* env, term::Word word, Host& host, const ArgumentArena& arena);
+ERL_NIF_TERM import_term(ErlNifEnv* env, term::Word word, Host& host, const ArgumentArena& arena,
+                         Use use = Use::Keep);
 
 // Memory that the host has named, as local address; throws ProtocolViolation.
 const char* host_bytes(const Host& host, const ArgumentArena& arena, term::Word address,

@@ -35,7 +35,9 @@ class Service {
     Word argument(std::size_t i) const {
         return Wild<Word>::read(&response_.upcall_args[i]).unchecked();
     }
-    ERL_NIF_TERM term(std::size_t i) { return import_term(env_, argument(i), host_, arena_); }
+    ERL_NIF_TERM term(std::size_t i) {
+        return import_term(env_, argument(i), host_, arena_, Use::Walk);
+    }
     Word answer(ERL_NIF_TERM term) { return export_term(env_, term, host_, arena_, Stale::Plain); }
     std::string text(std::size_t i);
     ErlNifPid pid(std::size_t i) const;
@@ -203,9 +205,13 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
     case Upcall::ConsumeTimeslice: {
         context_.consumes_timeslice = true;
         const auto percent = static_cast<int>(argument(0));
-        return {number(context_.caller == nullptr || percent < 1 || percent > 100
-                           ? 0
-                           : enif_consume_timeslice(context_.caller, percent))};
+        if (context_.caller == nullptr || percent < 1 || percent > 100)
+            return {0};
+        if (enif_thread_type() == ERL_NIF_THR_NORMAL_SCHEDULER)
+            return {number(enif_consume_timeslice(context_.caller, percent))};
+        // The call has moved while the library goes on as on a normal scheduler: count for the VM.
+        context_.timeslice_percent += percent;
+        return {number(context_.timeslice_percent >= 100 ? 1 : 0)};
     }
     case Upcall::IsProcessAlive: {
         ErlNifPid process = pid(0);
@@ -346,8 +352,8 @@ void poll_orphans() {
 
 HostEnd end_of(const std::exception& error) {
     if (dynamic_cast<const QuotaUsedUp*>(&error) != nullptr)
-        return {HostEnd::Kind::Quota, static_cast<std::int64_t>(ipc::QuotaKind::Atoms), "", 0, {}};
-    return {HostEnd::Kind::Protocol, 0, error.what(), 0, {}};
+        return {HostEnd::Kind::Quota, static_cast<std::int64_t>(ipc::QuotaKind::Atoms), ""};
+    return {HostEnd::Kind::Protocol, 0, error.what()};
 }
 
 void serve_upcall(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,

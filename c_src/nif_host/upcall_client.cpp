@@ -52,7 +52,6 @@ void channel_upcall(std::uint32_t slot) {
     ipc::ResponseHalf& response = context().response(slot);
     const std::uint32_t last = context().request(slot).seq.load(std::memory_order_acquire);
     response.seq.store((last + 1) & ipc::kSeqMask, std::memory_order_release);
-    context().shared().channel_requests.fetch_add(1, std::memory_order_seq_cst);
     [[maybe_unused]] const auto written = write(context().doorbell, "", 1);
     RequestWait(slot).next(last);
     await_chunks(context().request(slot).chunks);

@@ -111,7 +111,6 @@ void Worker::serve_call() {
     Instance* instance = find_instance(request_.instance);
     if (instance == nullptr || request_.function >= instance->functions.size())
         end_host(ipc::EndKind::Exit, 1); // the BEAM side never asks for that
-    response_.function = request_.function;
     begin(env_, instance);
     run_step(instance->functions[request_.function].fptr(env_, request_.argc, arguments(request_)));
 }
