@@ -29,13 +29,13 @@ shim(Path) ->
 shim(Path, Options) ->
     try cordon_shim:make(Path, Options) of
         {ok, Shim} -> Shim;
-        {error, {_Reason, Text}} -> cordon_shim:refusal(Path, Text)
+        {error, {_Reason, Text}} -> cordon_refusal:path(Path, Text)
     catch
         Class:Reason:Stack ->
             Text = io_lib:format("unexpected ~0tp:~0tp at ~0tp; please report it",
                                  [Class, Reason, hd(Stack ++ [unknown])],
                                  [{chars_limit, 1000}]),
-            cordon_shim:refusal(Path, lists:flatten(Text))
+            cordon_refusal:path(Path, lists:flatten(Text))
     end.
 
 %% @equiv check(Path, #{})

@@ -6,7 +6,7 @@
 %%% one library, and a shim finds its sidecar by its own file's name.
 -module(cordon_shim).
 
--export([make/2, check/2, copy/2, refusal/2]).
+-export([make/2, check/2, copy/2]).
 
 -export_type([shim/0]).
 
@@ -157,34 +157,6 @@ copy(Shim, To) ->
         {_, {error, Reason}} -> {error, {Shim ++ ".cordon", Reason}}
     end.
 
-%% @doc A path for which `erlang:load_nif/2' fails with this text. So a module's
-%% `-on_load' sees the error that it knows, `{error, {load_failed, Text}}'.
--spec refusal(term(), string()) -> string().
-refusal(Path, Text) ->
-    Name = try filename:basename(to_string(filename:flatten(Path)))
-           catch error:_ -> "the library"
-           end,
-    Message = printable("cordon: " ++ sentence_end(without_prefix(Text)) ++
-                            " No shim was made for: " ++ Name),
-    %% A '/' makes it a path; without one dlopen would search the system's libraries.
-    Slashed = case lists:member($/, Message) of
-                  true -> Message;
-                  false -> "./" ++ Message
-              end,
-    case file:read_link_info(Slashed ++ ".so") of
-        {error, _} -> Slashed;
-        {ok, _} -> "/dev/null/" ++ Slashed
-    end.
-
-%% load_nif/2 takes what can be a file's name, dlopen's error shows it on one line.
--spec printable(string()) -> string().
-printable(Text) ->
-    Max = case file:native_name_encoding() of
-              utf8 -> 16#10ffff;
-              latin1 -> 255
-          end,
-    [if C =:= $\n -> $\s; C < $\s; C > Max -> $?; true -> C end || C <- Text].
-
 -spec to_string(file:filename_all()) -> string().
 to_string(Name) when is_binary(Name) ->
     List = unicode:characters_to_list(Name, file:native_name_encoding()),
@@ -205,21 +177,6 @@ join(Texts) ->
 -spec sentence(string()) -> string().
 sentence([First | Rest]) ->
     [string:to_upper(First) | Rest].
-
-%% load_nif/2 says this itself, and it may be what the native side quotes.
--spec without_prefix(string()) -> string().
-without_prefix(Text) ->
-    case string:prefix(Text, "Failed to load NIF library: ") of
-        nomatch -> Text;
-        Rest -> Rest
-    end.
-
--spec sentence_end(string()) -> string().
-sentence_end(Text) ->
-    case lists:suffix(".", Text) of
-        true -> Text;
-        false -> Text ++ "."
-    end.
 
 -spec text(string(), [term()]) -> string().
 text(Format, Args) ->

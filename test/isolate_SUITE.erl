@@ -11,6 +11,7 @@ all() ->
      options_reach_the_host, nothing_installed_is_altered, loaded_before,
      loaded_before_by_running_code, start_twice, stop_restores_the_path,
      no_nif_stays_a_link, own_module, own_module_before_start, several_nodes_at_once,
+     several_modules_at_once,
      embedded_mode, another_user].
 
 suite() ->
@@ -211,14 +212,28 @@ several_nodes_at_once(Config) ->
     Leftovers = filelib:wildcard("**/*.tmp", proplists:get_value(cache, Config)),
     ?assertEqual([], Leftovers).
 
+%% The keeper is started once, whoever comes first.
+several_modules_at_once(Config) ->
+    Node = node_with(Config, []),
+    Modules = [fx_terms, fx_data, fx_calls, fx_resource, fx_system, fx_bystander],
+    ?assertEqual([ok || _ <- Modules], call(Node, ?MODULE, load_together, [Modules])),
+    ?assertEqual(lists:sort(Modules),
+                 lists:sort([M || #{module := M} <- call(Node, cordon, which_hosts, [])])),
+    test_node:stop(Node).
+
+load_together(Modules) ->
+    Self = self(),
+    Pids = [spawn_link(fun() -> Self ! {self(), fx:load(isolated, M)} end) || M <- Modules],
+    [receive {Pid, Result} -> Result end || Pid <- Pids].
+
 %% As releases run.
 embedded_mode(Config) ->
     Node = node_with(Config, [jiffy], ["-mode", "embedded", "-pa", filename:dirname(code:which(jiffy))]),
     embedded = call(Node, code, get_mode, []),
     [{module, M} = call(Node, code, load_file, [M])
      || M <- [jiffy, cordon, cordon_app, cordon_sup, cordon_host_sup, cordon_host, cordon_events,
-              cordon_report, cordon_nif, cordon_native, cordon_options, cordon_cache, cordon_shim,
-              cordon_shadow, cordon_isolate]],
+              cordon_report, cordon_refusal, cordon_nif, cordon_native, cordon_options,
+              cordon_cache, cordon_shim, cordon_shadow, cordon_isolate]],
     1 = call(Node, jiffy, decode, [<<"1">>]),
     ok = call(Node, application, start, [cordon]),
     ?assertEqual(2, call(Node, jiffy, decode, [<<"2">>])),
