@@ -114,6 +114,7 @@ class Call {
     bool serve();
     ERL_NIF_TERM finish(ResponseStatus status);
     ERL_NIF_TERM finish_unsupported();
+    ERL_NIF_TERM raise_unsupported(ERL_NIF_TERM name);
     ERL_NIF_TERM ended();
     ERL_NIF_TERM violated(const char* what);
     void account();
@@ -157,8 +158,12 @@ ERL_NIF_TERM Call::drive(bool spin) {
             const ipc::ResponseHalf& response = host_.response(slot_);
             const auto status = Wild<ResponseStatus>::read(&response.status).unchecked();
             if (status == ResponseStatus::Upcall) {
-                if (!serve())
-                    return ended();
+                try {
+                    if (!serve())
+                        return ended();
+                } catch (const FunRefused&) {
+                    return raise_unsupported(enif_make_atom(env_, "enif_binary_to_term"));
+                }
                 spin = ring_doorbell(host_, slot_, RequestKind::Answer);
                 continue;
             }
@@ -198,6 +203,8 @@ bool Call::serve() {
     ipc::RequestHalf& request = host_.request(slot_);
     try {
         serve_upcall(host_, host_.response(slot_), request, slot_.arena, context);
+    } catch (const FunRefused&) {
+        throw; // not its fault, but nothing that can be done for it
     } catch (const std::exception& error) {
         host_.kill(end_of(error));
         return false;
@@ -264,6 +271,10 @@ ERL_NIF_TERM Call::finish_unsupported() {
         BeamAtoms::instance().term_of(Wild<Word>::read(&host_.response(slot_).term).unchecked());
     if (name == 0)
         name = enif_make_atom(env_, "unknown");
+    return raise_unsupported(name);
+}
+
+ERL_NIF_TERM Call::raise_unsupported(ERL_NIF_TERM name) {
     report_unsupported(host_, call_.function, BeamAtoms::text_of(env_, name));
     host_.kill({HostEnd::Kind::Unsupported});
     account();

@@ -116,8 +116,6 @@ Word Exporter::leaf(ERL_NIF_TERM term) {
     case ERL_NIF_TERM_TYPE_REFERENCE:
         return reference(term);
     case ERL_NIF_TERM_TYPE_FUN:
-        if (funs_ == Funs::Refuse)
-            throw FunRefused{};
         return external(term, ExternalType::Fun);
     default:
         throw ArgumentsTooLarge("a kind of term that this version of cordon does not know");
@@ -193,6 +191,13 @@ Word Exporter::external(ERL_NIF_TERM term, ExternalType type) {
     ErlNifBinary encoded;
     if (enif_term_to_binary(env_, term, &encoded) == 0)
         throw std::bad_alloc();
+    // "fun M:F/A" is a name; only a fun with code and environment of its own can be forged.
+    constexpr unsigned char kExportExt = 113;
+    if (type == ExternalType::Fun && funs_ == Funs::Refuse && encoded.size > 1 &&
+        encoded.data[1] != kExportExt) {
+        enif_release_binary(&encoded);
+        throw FunRefused{};
+    }
     const std::uint64_t bytes = term::kSealBytes + encoded.size;
     const auto block = allocate(2 + term::bytes_to_words(bytes));
     block.local[0] = term::make_header(Kind::External, bytes);

@@ -26,7 +26,8 @@ struct StaleResource : std::runtime_error {
 // carries it as the plain reference that it has become.
 enum class Stale { Throw, Plain };
 
-// Funs that the VM itself made are exported; those that a host had it decode from bytes are not.
+// Funs that the VM itself made are exported; of those that a host had it decode from bytes only the
+// names of functions (fun M:F/A).
 enum class Funs { Allow, Refuse };
 struct FunRefused : std::runtime_error {
     FunRefused() : std::runtime_error("fun_from_bytes") {}
