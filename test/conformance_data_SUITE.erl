@@ -15,7 +15,8 @@ all() ->
     [{group, native}, {group, isolated}].
 
 groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
+    [{native, [], [closure_from_external | ?CASES]},
+     {isolated, [], [closure_from_external_refused | ?CASES]}].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -174,6 +175,20 @@ from_external(Config) ->
     [?assertEqual(no, fx_data:from_external(B, any))
      || B <- [<<>>, <<131>>, <<1, 2, 3>>, <<131, 104, 200>>, <<131, 255, 1>>,
               binary:part(term_to_binary("some text"), 0, 8)]].
+
+closure_from_external(_) ->
+    Closure = closure(),
+    ?assertMatch({_, Closure}, fx_data:from_external(term_to_binary(Closure), any)).
+
+%% A host may not make the VM build code with an environment of the host's choice.
+closure_from_external_refused(_) ->
+    ?assertError({enif_unsupported, enif_binary_to_term},
+                 fx_data:from_external(term_to_binary([1, closure()]), any)),
+    ?assertEqual({3, 6}, fx_data:inspect(<<1, 2, 3>>)).
+
+closure() ->
+    Kept = [kept],
+    fun() -> Kept end.
 
 from_external_safe(_) ->
     Known = term_to_binary({from_external_safe, 1}),
