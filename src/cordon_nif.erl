@@ -26,16 +26,20 @@ init() ->
              port => hd(erlang:ports())},
     erlang:load_nif(filename:join(priv_dir(), "cordon_nif"), Info).
 
-%% @doc The directory that holds cordon's native files. Found beside `ebin' when
-%% the application is not in a directory of its own name.
+%% @doc The directory that holds cordon's native files: beside `ebin'.
 -spec priv_dir() -> file:filename().
 priv_dir() ->
-    Dir = case code:priv_dir(cordon) of
-              {error, bad_name} ->
-                  Ebin = filename:dirname(code:which(?MODULE)),
-                  filename:join(filename:dirname(Ebin), "priv");
-              Found ->
-                  Found
+    %% Not code:priv_dir/1 first: any directory named "cordon" on the code path would do
+    %% for that, the checkout itself too.
+    Beside = case code:which(?MODULE) of
+                 File when is_list(File), File =/= [] ->
+                     filename:join(filename:dirname(filename:dirname(File)), "priv");
+                 _ ->
+                     "none"
+             end,
+    Dir = case {filelib:is_dir(Beside), code:priv_dir(cordon)} of
+              {false, Found} when is_list(Found) -> Found;
+              _ -> Beside
           end,
     filename:absname(Dir).
 

@@ -19,6 +19,8 @@ struct ActiveCall {
     std::uint32_t function = 0;
     // It holds one of the dirty I/O schedulers that cordon may occupy.
     bool reserved = false;
+    // What the library has asked for can be done on a normal scheduler only: no moving away before.
+    bool needs_normal = false;
 };
 
 // A call on its way from one scheduler to the next; lives in its slot. Whoever changes `state` from

@@ -35,6 +35,8 @@ class BeamAtoms {
     // The VM's atom of that text, made when `create`; 0 when there is none or it can't be made.
     static ERL_NIF_TERM from_text(ErlNifEnv* env, std::string_view utf8, bool create);
 
+    // How many have an index.
+    std::uint32_t count() const { return count_.load(std::memory_order_acquire); }
     int segment_fd() const { return fd_.get(); }
 
   private:

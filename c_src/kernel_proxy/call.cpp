@@ -32,6 +32,7 @@ constexpr auto kCooperativeBound = 5ms;
 constexpr auto kAliveCheck = 10ms;
 // Waits below that are not charged; above, 1 ms of waiting is a whole timeslice.
 constexpr auto kUncharged = 10us;
+constexpr std::int64_t kLongest = 365LL * 24 * 3600 * 1000; // ms, as a call_timeout
 // After so many slow calls in a row a function starts on a dirty scheduler at once.
 constexpr std::uint32_t kSlowCalls = 4;
 
@@ -109,6 +110,12 @@ class Call {
 
   private:
     Waited wait(bool spin);
+    bool turn_is_over();
+    // The VM crashes when a port is closed and the command comes from a dirty scheduler.
+    bool asks_for_port_command() const {
+        return Wild<ipc::Upcall>::read(&host_.response(slot_).upcall)
+            .equals(ipc::Upcall::PortCommand);
+    }
     Clock::time_point limit() const;
     Clock::time_point deadline() const;
     bool serve();
@@ -127,13 +134,14 @@ class Call {
     Host& host_;
     Slot& slot_;
     Library& library_;
-    Clock::time_point bound_{}; // of this turn
+    Clock::time_point bound_{};    // of this turn on a normal scheduler
+    Clock::time_point turn_end_{}; // of this turn on a dirty one
 };
 
 Clock::time_point Call::deadline() const {
     const std::int64_t timeout = library_.options().call_timeout;
     return timeout < 0 ? Clock::time_point::max()
-                       : slot_.started + std::chrono::milliseconds(timeout);
+                       : slot_.started + std::chrono::milliseconds(std::min(timeout, kLongest));
 }
 
 Clock::time_point Call::limit() const {
@@ -151,6 +159,21 @@ Waited Call::wait(bool spin) {
     return await_response(host_, slot_, spin, limit());
 }
 
+// A host that asks for upcalls without end gets answers, but no more time than one that is silent.
+bool Call::turn_is_over() {
+    const Clock::time_point now = Clock::now();
+    if (slot_.started == Clock::time_point{})
+        slot_.started = now;
+    if (bound_ == Clock::time_point{})
+        bound_ = now + kSchedulerBound;
+    if (turn_end_ == Clock::time_point{})
+        turn_end_ = now + kAliveCheck;
+    if (now < std::min(deadline(), bounded() ? bound_ : turn_end_))
+        return false;
+    turn_end_ = {};
+    return true;
+}
+
 ERL_NIF_TERM Call::drive(bool spin) {
     for (;;) {
         switch (wait(spin)) {
@@ -158,6 +181,9 @@ ERL_NIF_TERM Call::drive(bool spin) {
             const ipc::ResponseHalf& response = host_.response(slot_);
             const auto status = Wild<ResponseStatus>::read(&response.status).unchecked();
             if (status == ResponseStatus::Upcall) {
+                if (place_ == Place::Dirty && flags() == 0 && asks_for_port_command())
+                    return hop_to_normal(env_, call_);
+                call_.needs_normal = false;
                 try {
                     if (!serve())
                         return ended();
@@ -165,7 +191,9 @@ ERL_NIF_TERM Call::drive(bool spin) {
                     return raise_unsupported(enif_make_atom(env_, "enif_binary_to_term"));
                 }
                 spin = ring_doorbell(host_, slot_, RequestKind::Answer);
-                continue;
+                if (!turn_is_over())
+                    continue;
+                break;
             }
             return finish(status);
         }
@@ -212,7 +240,8 @@ bool Call::serve() {
     slot_.timeslice_percent = context.timeslice_percent;
     if (context.consumes_timeslice) {
         slot_.consumes_timeslice = true;
-        bound_ = Clock::now() + kCooperativeBound;
+        if (!context.timeslice_used)
+            bound_ = Clock::now() + kCooperativeBound;
     }
     return true;
 }
@@ -253,8 +282,10 @@ ERL_NIF_TERM Call::finish(ResponseStatus status) {
     ERL_NIF_TERM result;
     try {
         result = import_term(env_, word, host_, slot_.arena);
-    } catch (const std::exception& error) {
-        return violated(error.what());
+    } catch (const ProtocolViolation& violation) {
+        return violated(violation.what());
+    } catch (const std::exception&) {
+        return violated("import_failed");
     }
     account();
     if (needs_done)
@@ -275,7 +306,7 @@ ERL_NIF_TERM Call::finish_unsupported() {
 }
 
 ERL_NIF_TERM Call::raise_unsupported(ERL_NIF_TERM name) {
-    report_unsupported(host_, call_.function, BeamAtoms::text_of(env_, name));
+    report_unsupported(host_, call_.function, name);
     host_.kill({HostEnd::Kind::Unsupported});
     account();
     release_slot(host_, slot_);
@@ -427,7 +458,9 @@ bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKi
             throw ProtocolViolation("control_socket");
         bool spin = ring_doorbell(host, *slot, kind);
         for (;;) {
-            const Waited waited = await_response(host, *slot, spin, deadline);
+            const Waited waited = Clock::now() >= deadline
+                                      ? Waited::LimitReached
+                                      : await_response(host, *slot, spin, deadline);
             if (waited == Waited::LimitReached)
                 host.kill({HostEnd::Kind::Timeout, timeout.count(), ""});
             if (waited != Waited::Response)

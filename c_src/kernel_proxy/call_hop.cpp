@@ -78,7 +78,7 @@ void enter(Move* move) {
 // --- the move itself
 // -------------------------------------------------------------------------------
 
-ERL_NIF_TERM resume(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
+ERL_NIF_TERM resume(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) try {
     ErlNifUInt64 address = 0;
     enif_get_uint64(env, argv[0], &address);
     auto* move = reinterpret_cast<Move*>(address);
@@ -90,11 +90,14 @@ ERL_NIF_TERM resume(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
         enif_thread_type() == ERL_NIF_THR_NORMAL_SCHEDULER ? Place::Normal : Place::Dirty;
     if (move->mid_chain)
         return continue_call(env, call, place);
-    if (place == Place::Normal && reserve_dirty_scheduler()) { // room has come up meanwhile
+    if (place == Place::Normal && !call.needs_normal &&
+        reserve_dirty_scheduler()) { // room has come up meanwhile
         release_dirty_scheduler();
         return hop(env, call);
     }
     return drive_call(env, call, place, false);
+} catch (const std::exception&) {
+    return enif_raise_exception(env, enif_make_atom(env, "system_limit"));
 }
 
 ERL_NIF_TERM schedule(ErlNifEnv* env, const ActiveCall& call, bool mid_chain, int flags) {
@@ -115,6 +118,14 @@ ERL_NIF_TERM hop(ErlNifEnv* env, ActiveCall call) {
     if (!call.reserved)
         call.reserved = reserve_dirty_scheduler();
     return schedule(env, call, false, call.reserved ? ERL_NIF_DIRTY_JOB_IO_BOUND : 0);
+}
+
+ERL_NIF_TERM hop_to_normal(ErlNifEnv* env, ActiveCall call) {
+    if (call.reserved)
+        release_dirty_scheduler();
+    call.reserved = false;
+    call.needs_normal = true;
+    return schedule(env, call, false, 0);
 }
 
 ERL_NIF_TERM schedule_step(ErlNifEnv* env, ActiveCall call, int flags) {

@@ -12,6 +12,9 @@ namespace cordon::proxy {
 // a normal one, a bounded time at each turn.
 ERL_NIF_TERM hop(ErlNifEnv* env, ActiveCall call);
 
+// For what only a normal scheduler can do; the response that asks for it stays where it is.
+ERL_NIF_TERM hop_to_normal(ErlNifEnv* env, ActiveCall call);
+
 // The library has asked for a next step with these flags of enif_schedule_nif.
 ERL_NIF_TERM schedule_step(ErlNifEnv* env, ActiveCall call, int flags);
 

@@ -3,11 +3,18 @@
 #include "compat_ipc/futex.hpp"
 
 namespace cordon::proxy {
+namespace {
 
-void EventSender::attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host) {
+constexpr std::size_t kMaxOverflow = 1 << 20;
+
+} // namespace
+
+void EventSender::attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host,
+                         std::uint64_t generation) {
     const std::scoped_lock guard(lock_);
     ring_ = ring;
     host_ = host;
+    generation_ = generation;
     overflow_.clear();
     overflowing_.store(false, std::memory_order_relaxed);
     tail_.store(0, std::memory_order_relaxed);
@@ -31,12 +38,13 @@ bool EventSender::push(const ipc::Event& event) {
     return true;
 }
 
-void EventSender::send(ipc::EventKind kind, std::uint64_t handle) {
+bool EventSender::send(ipc::EventKind kind, std::uint64_t handle, std::uint64_t generation) {
     const std::scoped_lock guard(lock_);
-    if (ring_ == nullptr)
-        return;
+    if (ring_ == nullptr || generation != generation_)
+        return true;
     overflow_.push_back({kind, handle});
     drain();
+    return overflow_.size() <= kMaxOverflow;
 }
 
 void EventSender::flush_overflow() {

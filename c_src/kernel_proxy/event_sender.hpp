@@ -13,10 +13,12 @@ namespace cordon::proxy {
 
 class EventSender {
   public:
-    void attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host);
+    void attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host, std::uint64_t generation);
     void detach();
 
-    void send(ipc::EventKind kind, std::uint64_t handle);
+    // For that generation's host only: a later one knows nothing of the handle. False when the host
+    // has not taken events for so long that it has to go.
+    [[nodiscard]] bool send(ipc::EventKind kind, std::uint64_t handle, std::uint64_t generation);
     // Moves what has waited for room; cheap when nothing has.
     void flush() {
         if (overflowing_.load(std::memory_order_relaxed))
@@ -33,6 +35,7 @@ class EventSender {
     std::mutex lock_;
     ipc::EventRing* ring_ = nullptr;
     const ipc::HostSegmentLayout* host_ = nullptr;
+    std::uint64_t generation_ = 0;
     std::deque<ipc::Event> overflow_;
     std::atomic<bool> overflowing_{false};
     std::atomic<std::uint64_t> tail_{0};

@@ -134,8 +134,9 @@ void Host::kill(HostEnd reason) {
 void Host::on_process_gone(std::optional<int> status) {
     {
         const std::scoped_lock guard(end_lock_);
-        if (process_gone_)
+        if (process_gone_ || going_)
             return;
+        going_ = true;
     }
     if (!adopt_crash_record())
         set_end(status ? HostEnd::from_status(*status) : HostEnd{HostEnd::Kind::KeeperDown});
@@ -164,9 +165,10 @@ bool Host::await_gone(Clock::time_point deadline) {
 
 // The memory goes when no thread can be looking at it any more.
 void Host::close_when_idle() {
-    for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i) {
-        if (slots_[i].busy.load(std::memory_order_seq_cst) == 0)
-            continue;
+    bool busy = starting_.load(std::memory_order_seq_cst);
+    for (std::uint32_t i = 0; i < ipc::kCallSlots && !busy; ++i)
+        busy = slots_[i].busy.load(std::memory_order_seq_cst) != 0;
+    if (busy) {
         auto timer = std::make_shared<boost::asio::steady_timer>(housekeeping_thread(), 2ms);
         timer->async_wait([this, timer](const auto&) { close_when_idle(); });
         return;
@@ -176,6 +178,11 @@ void Host::close_when_idle() {
     watch_->stop([this] {
         events_.detach();
         const std::scoped_lock guard(end_lock_);
+        for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
+            slots_[i].arena.take_chunks();
+        for (ArgumentArena& arena : channel_arenas_)
+            arena.take_chunks();
+        chunks_.reset();
         beam_.reset();
         segment_.reset();
         segment_fd_.reset();
@@ -184,6 +191,25 @@ void Host::close_when_idle() {
         watch_.reset();
         state_.store(State::Closed, std::memory_order_release);
     });
+}
+
+bool Host::copy_bytes(term::Word address, char* to, std::uint64_t bytes) const {
+    if (locate(address, bytes) == nullptr)
+        return false;
+    std::uint64_t done = 0;
+    while (done < bytes) {
+        const ssize_t got = pread(segment_fd_.get(), to + done, bytes - done,
+                                  static_cast<off_t>(address - host_base_ + done));
+        if (got <= 0)
+            return false;
+        done += static_cast<std::uint64_t>(got);
+    }
+    return true;
+}
+
+HostEnd Host::end() const {
+    const std::scoped_lock guard(end_lock_);
+    return end_;
 }
 
 std::uint32_t Host::calls_in_flight() const {

@@ -92,6 +92,9 @@ class Host {
                    ? segment_.data() + offset
                    : nullptr;
     }
+    // Copies from the host's memory without giving its holes pages, as a look at them would. False
+    // when the range is not in it.
+    bool copy_bytes(term::Word address, char* to, std::uint64_t bytes) const;
     // Upper bound of what the host can have written: all words of a result are below that.
     std::uint64_t physical_words() const { return physical_bytes(segment_fd_.get()) / 8; }
 
@@ -109,7 +112,7 @@ class Host {
     // Ends it, for a reason that this side has; only the first reason counts.
     void kill(HostEnd reason);
     // Valid once ended().
-    const HostEnd& end() const { return end_; }
+    HostEnd end() const;
     // A thread sleeps on a response between these two.
     void begin_wait() { waiters_.fetch_add(1, std::memory_order_seq_cst); }
     void finish_wait() { waiters_.fetch_sub(1, std::memory_order_release); }
@@ -129,6 +132,7 @@ class Host {
     const ipc::HostSegmentLayout& host_layout() const {
         return *reinterpret_cast<const ipc::HostSegmentLayout*>(segment_.data());
     }
+    std::string start_process(std::uint64_t generation, Clock::time_point deadline);
     std::string exchange_setup(Clock::time_point deadline);
     void set_end(HostEnd end);
     void wake_waiters();
@@ -136,9 +140,9 @@ class Host {
     void close_when_idle();
 
     Library& library_;
-    std::uint64_t id_ = 0;
-    std::uint64_t generation_ = 0;
-    pid_t os_pid_ = 0;
+    std::atomic<std::uint64_t> id_{0};
+    std::atomic<std::uint64_t> generation_{0};
+    std::atomic<pid_t> os_pid_{0};
     Clock::time_point started_at_{};
     std::atomic<State> state_{State::Closed};
     std::atomic<bool> accepts_{false};
@@ -156,9 +160,11 @@ class Host {
     std::unique_ptr<Slot[]> slots_;
     std::array<ArgumentArena, ipc::kChannels> channel_arenas_;
 
-    std::mutex end_lock_;
+    mutable std::mutex end_lock_;
     std::condition_variable gone_;
     bool process_gone_ = true;
+    bool going_ = false; // one thread has begun to say so
+    std::atomic<bool> starting_{false};
     std::vector<std::uint32_t> calls_at_end_; // functions in flight
     HostEnd end_;
     std::atomic<std::uint32_t> ended_{0};

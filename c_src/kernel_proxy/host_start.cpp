@@ -56,23 +56,34 @@ std::string receive(int control, int pidfd, Clock::time_point deadline, std::str
             bytes = std::move(packet->bytes);
             return "";
         }
-        if (!would_block)
+        if (!would_block || (ready[1].revents & POLLIN) != 0)
             return "it ended";
     }
 }
 
 } // namespace
 
-std::string Host::start(std::uint64_t generation, Clock::time_point deadline) try {
+std::string Host::start(std::uint64_t generation, Clock::time_point deadline) {
+    // Nothing is closed under us while this is set.
+    starting_.store(true, std::memory_order_seq_cst);
+    std::string wrong = start_process(generation, deadline);
+    starting_.store(false, std::memory_order_release);
+    return wrong;
+}
+
+std::string Host::start_process(std::uint64_t generation, Clock::time_point deadline) try {
     KeeperClient& keeper = KeeperClient::instance();
     if (std::string wrong = keeper.ensure_running(library_.nif_host()); !wrong.empty())
         return wrong;
     id_ = keeper.next_host_id();
     generation_ = generation;
     started_at_ = Clock::now();
-    end_ = HostEnd{};
-    calls_at_end_.clear();
-    ended_.store(0, std::memory_order_relaxed);
+    {
+        const std::scoped_lock guard(end_lock_);
+        end_ = HostEnd{};
+        calls_at_end_.clear();
+        ended_.store(0, std::memory_order_relaxed);
+    }
 
     const std::string name = "cordon_" + library_.module_name();
     const Fd beam_fd = create_memory(name + "_beam", ipc::kBeamSegmentBytes);
@@ -91,6 +102,7 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
     {
         const std::scoped_lock guard(end_lock_);
         process_gone_ = false;
+        going_ = false;
     }
     state_.store(State::Starting, std::memory_order_release);
     {
@@ -103,8 +115,12 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
                      {theirs.get(), beam_fd.get(), segment_fd_.get(),
                       BeamAtoms::instance().segment_fd(), doorbell_write.get(), output_write.get()},
                      deadline, [this, id](std::optional<int> status) {
-                         if (id_ == id)
+                         if (id_ != id)
+                             return;
+                         if (status)
                              on_process_gone(status);
+                         else // the keeper is gone, the host may not be: the pidfd tells when it is
+                             kill({HostEnd::Kind::KeeperDown});
                      });
     if (spawned.pid == 0) {
         on_process_gone(std::nullopt);
@@ -122,14 +138,16 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
                           on_process_gone(std::nullopt);
                   });
 
+    if (ended()) // the keeper went while we started: it could not be killed before
+        kill({HostEnd::Kind::KeeperDown});
     if (std::string wrong = exchange_setup(deadline); !wrong.empty()) {
         // When it ended by itself, how it did says more.
         if (await_gone(Clock::now() + kEndGrace))
-            wrong += " (" + end_.to_text() + ")";
+            wrong += " (" + end().to_text() + ")";
         kill({HostEnd::Kind::StartFailed, 0, wrong});
         return "the host (process " + std::to_string(os_pid_) + ") could not be set up: " + wrong;
     }
-    events_.attach(&beam_layout().events, &host_layout());
+    events_.attach(&beam_layout().events, &host_layout(), generation);
     chunks_ = std::make_shared<ChunkStore>(Fd(fcntl(control_.get(), F_DUPFD_CLOEXEC, 3)));
     for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i) {
         Slot& slot = slots_[i];
@@ -146,8 +164,14 @@ std::string Host::start(std::uint64_t generation, Clock::time_point deadline) tr
     State expected = State::Starting;
     if (!state_.compare_exchange_strong(expected, State::Running, std::memory_order_acq_rel))
         return "the host ended while it was set up";
-    accepts_.store(!ended(), std::memory_order_seq_cst);
+    {
+        const std::scoped_lock guard(end_lock_);
+        if (ended())
+            return "the host ended while it was set up";
+        accepts_.store(true, std::memory_order_seq_cst);
+    }
     report_host_started(*this);
+    watch_->check_doorbell(); // a constructor's thread may have rung before
     return "";
 } catch (const std::exception& error) {
     if (state() == State::Starting)

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <boost/asio/post.hpp>
+#include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -58,11 +59,17 @@ void HostWatch::wait_for_end() {
 }
 
 void HostWatch::wait_for_output() {
+    if (output_awaited_)
+        return;
+    output_awaited_ = true;
     output_.async_wait(Descriptor::wait_read, [self = shared_from_this()](const auto& error) {
+        self->output_awaited_ = false;
         if (error)
             return;
         std::array<char, kOutputChunk> bytes;
         const ssize_t got = read(self->output_.native_handle(), bytes.data(), bytes.size());
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return self->wait_for_output();
         if (got <= 0)
             return;
         if (!report_output(*self->library_, self->host_id_,
@@ -75,6 +82,13 @@ void HostWatch::output_done() {
     boost::asio::post(control_thread(), [self = shared_from_this()] {
         if (self->output_.is_open())
             self->wait_for_output();
+    });
+}
+
+void HostWatch::check_doorbell() {
+    boost::asio::post(upcall_thread(), [self = shared_from_this()] {
+        if (self->doorbell_.is_open())
+            serve_channels(*self->host_);
     });
 }
 

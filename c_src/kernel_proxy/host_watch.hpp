@@ -24,6 +24,8 @@ class HostWatch : public std::enable_shared_from_this<HostWatch> {
                Host& host, std::function<void()> on_gone);
     // Runs `then` on the housekeeping thread once no handler of this can run any more.
     void stop(std::function<void()> then);
+    // Serves what was asked before anybody listened.
+    void check_doorbell();
     // More of what the host prints may be read.
     void output_done();
 
@@ -37,6 +39,7 @@ class HostWatch : public std::enable_shared_from_this<HostWatch> {
     Host* host_ = nullptr;
     std::uint64_t host_id_ = 0;
     std::function<void()> on_gone_;
+    bool output_awaited_ = false;     // control thread
     Descriptor pidfd_;                // control thread
     Descriptor output_;               // control thread
     boost::asio::steady_timer grace_; // control thread

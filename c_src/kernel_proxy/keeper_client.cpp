@@ -118,9 +118,15 @@ void KeeperClient::watch(int socket) {
             if (!error)
                 packet = ipc::receive_packet(descriptor->native_handle(), 1, ipc::Wait::No,
                                              &would_block);
-            if (packet)
-                on_packet(std::move(*packet));
-            else if (!would_block) {
+            bool broken = false;
+            if (packet) {
+                try {
+                    on_packet(std::move(*packet));
+                } catch (const std::exception&) {
+                    broken = true; // not what a keeper says
+                }
+            }
+            if (broken || (!packet && !would_block)) {
                 on_keeper_down();
                 *step = nullptr;
                 return;
@@ -142,7 +148,8 @@ void KeeperClient::on_packet(ipc::ReceivedPacket received) {
             result.pidfd = std::move(received.fds[0]);
         {
             const std::scoped_lock guard(lock_);
-            answers_[spawned.host] = std::move(result);
+            if (hosts_.contains(spawned.host)) // else nobody waits any more
+                answers_[spawned.host] = std::move(result);
         }
         answered_.notify_all();
     } else if (packet.type() == ipc::MessageType::Ended) {

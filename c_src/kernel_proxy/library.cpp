@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 constexpr int kEntryMinor = 14;
 // The VM's own, before 2.14 libraries don't say it.
 constexpr char kMinErts[] = "erts-12.0";
+// What load or upgrade returns when it is not the library that has failed.
+constexpr int kHostFailed = 1;
 constexpr auto kUnloadTimeout = 5s;
 // How long a start waits for the process before it to be gone: its files and locks with it.
 constexpr auto kGoneTimeout = 5s;
@@ -34,23 +36,33 @@ thread_local Library* entering = nullptr;
 
 // --- what the VM calls ---------------------------------------------------------------------------
 
-int library_load(ErlNifEnv* env, void** private_data, ERL_NIF_TERM info) {
+int library_load(ErlNifEnv* env, void** private_data, ERL_NIF_TERM info) try {
     return entering->load_instance(env, private_data, nullptr, info);
+} catch (const std::exception&) {
+    return kHostFailed;
 }
 
 int library_upgrade(ErlNifEnv* env, void** private_data, void** old_private_data,
-                    ERL_NIF_TERM info) {
+                    ERL_NIF_TERM info) try {
     // The old instance may be of another file, or not isolated at all.
     auto* old = static_cast<ModuleInstance*>(*old_private_data);
     Library& library = *entering;
-    const bool same = std::find(library.instances_.begin(), library.instances_.end(), old) !=
-                      library.instances_.end();
+    bool same;
+    {
+        const std::scoped_lock guard(library.instances_lock_);
+        same = std::find(library.instances_.begin(), library.instances_.end(), old) !=
+               library.instances_.end();
+    }
     return library.load_instance(env, private_data, same ? old : nullptr, info);
+} catch (const std::exception&) {
+    return kHostFailed;
 }
 
-void library_unload(ErlNifEnv* env, void* private_data) {
+void library_unload(ErlNifEnv* env, void* private_data) try {
     auto* instance = static_cast<ModuleInstance*>(private_data);
     instance->library->unload_instance(env, instance);
+} catch (const std::exception&) {
+    // The VM wants no answer; the host goes with the next start.
 }
 
 extern "C" __attribute__((visibility("default"))) ErlNifEntry*
@@ -136,10 +148,12 @@ Host* Library::start_host_locked(Clock::time_point deadline, std::string* why) {
     if (current != nullptr && current->accepts_calls())
         return current;
     // Files and locks of the library are free only when its last process is gone.
-    if (current != nullptr && !current->await_gone(Clock::now() + kGoneTimeout)) {
-        current->kill({HostEnd::Kind::Stopped});
-        if (!current->await_gone(Clock::now() + kGoneTimeout)) {
-            *why = "the host before it (process " + std::to_string(current->os_pid()) +
+    for (const auto& before : hosts_) {
+        if (before->await_gone(std::min(deadline, Clock::now() + kGoneTimeout)))
+            continue;
+        before->kill({HostEnd::Kind::Stopped});
+        if (!before->await_gone(std::min(deadline, Clock::now() + kGoneTimeout))) {
+            *why = "the host before it (process " + std::to_string(before->os_pid()) +
                    ") does not end";
             return nullptr;
         }
@@ -201,7 +215,6 @@ Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* 
 
 int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* old,
                            ERL_NIF_TERM info) {
-    constexpr int kHostFailed = 1;
     ErlNifPid self;
     if (enif_self(env, &self) != nullptr)
         pid_word(self); // teaches the tag of local pids
@@ -242,7 +255,10 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
         return code;
     }
     instance->loaded_generation.store(host->generation(), std::memory_order_release);
-    instances_.push_back(instance.get());
+    {
+        const std::scoped_lock instances_guard(instances_lock_);
+        instances_.push_back(instance.get());
+    }
     *private_data = instance.release();
     return 0;
 }
@@ -255,8 +271,13 @@ void Library::unload_instance(ErlNifEnv* env, ModuleInstance* instance) {
         instance->loaded_generation.load() == host->generation())
         call_inline(env, *instance, *host, ipc::RequestKind::Unload, enif_make_list(env, 0), 0,
                     kUnloadTimeout, &code);
-    std::erase(instances_, instance);
-    if (instances_.empty() && host != nullptr)
+    bool last;
+    {
+        const std::scoped_lock instances_guard(instances_lock_);
+        std::erase(instances_, instance);
+        last = instances_.empty();
+    }
+    if (last && host != nullptr)
         host->kill({HostEnd::Kind::Stopped}); // statics start anew with the next load
     enif_free_env(instance->info_env);
     delete instance;

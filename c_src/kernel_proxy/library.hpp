@@ -72,8 +72,14 @@ class Library {
 
     // Atoms that this library has had made: false when the quota is used up.
     bool count_atoms(std::uint64_t more) {
-        return atoms_made_.fetch_add(more, std::memory_order_relaxed) + more <=
-               options().atom_limit;
+        if (atoms_made_.fetch_add(more, std::memory_order_relaxed) + more <= options().atom_limit)
+            return true;
+        uncount_atoms(more);
+        return false;
+    }
+
+    void uncount_atoms(std::uint64_t less) {
+        atoms_made_.fetch_sub(less, std::memory_order_relaxed);
     }
 
     // All that were ever made.
@@ -98,6 +104,7 @@ class Library {
     std::vector<std::unique_ptr<Host>> hosts_; // of all generations; closed ones are used again
     std::atomic<Host*> current_{nullptr};
     std::uint64_t generation_ = 0;
+    std::mutex instances_lock_; // held for moments only
     std::vector<ModuleInstance*> instances_;
     std::uint32_t last_instance_ = 0;
     std::atomic<ErlNifResourceType*> resource_type_{nullptr};

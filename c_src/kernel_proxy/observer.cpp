@@ -122,11 +122,11 @@ bool report_output(const Library& library, std::uint64_t host, std::string_view 
     return false;
 }
 
-void report_unsupported(const Host& host, std::uint32_t function, std::string_view name) {
+void report_unsupported(const Host& host, std::uint32_t function, ERL_NIF_TERM name) {
     Event event;
     event.put_number("host", host.id());
     event.put_library(host.library());
-    event.put("function", enif_make_atom_len(event.env(), name.data(), name.size()));
+    event.put("function", name);
     event.put("mfa", mfa(event.env(), host.library(), function));
     event.send("enif_unsupported");
 }

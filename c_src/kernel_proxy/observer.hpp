@@ -30,7 +30,8 @@ struct HostDown {
 void report_host_down(const Library& library, const HostDown& down, const HostEnd& end);
 // True when somebody takes it and will acknowledge; false when it has been dealt with.
 bool report_output(const Library& library, std::uint64_t host, std::string_view bytes);
-void report_unsupported(const Host& host, std::uint32_t function, std::string_view name);
+// `name`: an atom.
+void report_unsupported(const Host& host, std::uint32_t function, ERL_NIF_TERM name);
 void report_keeper_down();
 
 } // namespace cordon::proxy

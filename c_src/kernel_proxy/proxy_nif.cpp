@@ -144,6 +144,10 @@ ERL_NIF_TERM observe(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
     if (enif_get_local_pid(env, argv[0], &pid) == 0)
         return enif_make_badarg(env);
     set_observer(pid);
+    // One that ended may have left output unacknowledged.
+    for (const Library* library : Library::all())
+        if (Host* host = library->current_host(); host != nullptr)
+            host->output_done();
     return atom(env, "ok");
 }
 
@@ -229,7 +233,7 @@ ErlNifFunc functions[] = {
     {"output_done", 1, &guarded<output_done>, 0},
     {"hosts", 0, &guarded<hosts>, 0},
     {"stop_host", 1, &guarded<stop_host>, 0},
-    {"keeper", 0, &guarded<keeper>, 0},
+    {"keeper", 0, &guarded<keeper>, ERL_NIF_DIRTY_JOB_IO_BOUND},
 };
 
 } // namespace

@@ -2,6 +2,7 @@
 
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/library.hpp"
+#include "kernel_proxy/term_import.hpp"
 
 namespace cordon::proxy {
 
@@ -37,7 +38,8 @@ ERL_NIF_TERM ResourceTable::make_reference(ErlNifEnv* env, Host& host, std::uint
                             {reinterpret_cast<const char*>(encoded.data), encoded.size}};
         enif_release_binary(&encoded);
     }
-    host.events().send(ipc::EventKind::Acquire, handle);
+    if (!host.events().send(ipc::EventKind::Acquire, handle, host.generation()))
+        throw ProtocolViolation("events_not_taken");
     return reference;
 }
 
@@ -47,7 +49,7 @@ void ResourceTable::clear() {
 }
 
 // On a scheduler, as auxiliary work: never waits.
-void ResourceTable::on_collected(ErlNifEnv*, void* object) {
+void ResourceTable::on_collected(ErlNifEnv*, void* object) try {
     const ProxyResource proxy = *static_cast<ProxyResource*>(object);
     ResourceTable& table = proxy.library->resources();
     {
@@ -58,7 +60,10 @@ void ResourceTable::on_collected(ErlNifEnv*, void* object) {
     }
     Host* host = proxy.library->current_host();
     if (host != nullptr && host->generation() == proxy.generation)
-        host->events().send(ipc::EventKind::Release, proxy.handle);
+        static_cast<void>( // the next acquire ends a host that takes no events
+            host->events().send(ipc::EventKind::Release, proxy.handle, proxy.generation));
+} catch (const std::exception&) {
+    // No memory for an event: the host's resource stays until the host goes.
 }
 
 } // namespace cordon::proxy

@@ -257,6 +257,8 @@ Word Exporter::list(ERL_NIF_TERM term) {
         }
         const auto next = allocate(2);
         block.local[1] = term::make_cons(next.address);
+        if (sharing_)
+            seen_.emplace(tail, block.local[1]);
         block = next;
         term = tail;
     }

@@ -26,6 +26,8 @@ constexpr std::uint64_t kFreeBudget = 1 << 16;
 
 // Binaries of a result may overlap: up to this many times what the host can have written.
 constexpr std::uint64_t kOverlap = 8;
+// From here on the kernel copies: it gives holes no pages.
+constexpr std::uint64_t kCopyByKernel = 16 * 1024;
 constexpr std::uint64_t kSharedBinary = 64; // bytes; smaller ones are cheaper copied
 
 // No real term has that many words.
@@ -84,30 +86,18 @@ class Importer {
 
     void push(ERL_NIF_TERM term, std::uint64_t expanded = 1) {
         values_.push_back(term);
-        if (sharing_)
-            expanded_.push_back(expanded);
-    }
-
-    // The tail of a list lies on top of its heads. Its size counts with one of theirs.
-    ERL_NIF_TERM pop_tail() {
-        const ERL_NIF_TERM tail = values_.back();
-        values_.pop_back();
         if (sharing_) {
-            const std::uint64_t expanded = expanded_.back();
-            expanded_.pop_back();
-            expanded_.back() = std::min(expanded_.back() + expanded, kEndless);
+            expanded_.push_back(expanded);
+            cells_.push_back(0);
         }
-        return tail;
     }
 
     void spend(std::uint64_t words) {
         spent_ += words;
         if (spent_ <= budget_)
             return;
-        const std::uint64_t most =
-            host_.physical_words() + arena_.used() / sizeof(Word) + kFreeBudget;
-        if (spent_ <= most) {
-            budget_ = most;
+        if (spent_ <= most()) {
+            budget_ = most();
             return;
         }
         if (sharing_)
@@ -115,6 +105,16 @@ class Importer {
         throw SharingWanted{};
     }
 
+    // What can have been written, asked for once: what we read ourselves must not raise it.
+    std::uint64_t most() {
+        if (most_ == 0)
+            most_ = host_.physical_words() + arena_.used() / sizeof(Word) + kFreeBudget;
+        return most_;
+    }
+
+    // What needs no parts to be built first: immediates, boxed leaves, and when sharing all that
+    // was built before. Pushes it; false for a compound that is still to be built.
+    bool push_ready(Word word);
     bool leaf(Word word, ERL_NIF_TERM* term);
     bool boxed_leaf(Word word, ERL_NIF_TERM* term);
     ERL_NIF_TERM binary(Word address, std::uint64_t bytes);
@@ -123,6 +123,7 @@ class Importer {
     void enter(Word word);
     void step();
     void step_list(std::size_t frame);
+    void finish_list(std::size_t base, bool proper);
     void finish(ERL_NIF_TERM term);
     ERL_NIF_TERM make_map(std::size_t base, std::uint64_t pairs, bool interleaved);
 
@@ -133,16 +134,19 @@ class Importer {
     const bool sharing_;
     std::uint64_t spent_ = 0;
     std::uint64_t budget_;
+    std::uint64_t most_ = 0;
+    std::uint64_t leaf_words_ = 1; // of the last leaf, as a tree
     std::vector<Frame> frames_;
     std::vector<ERL_NIF_TERM> values_;
     // When sharing: of each value, how many words it has as a tree. The VM walks map keys, and
     // terms that it compares, hashes or encodes, as trees.
     std::vector<std::uint64_t> expanded_;
+    std::vector<Word> cells_; // when sharing: the cell that a value is the head of
     struct Built {
         ERL_NIF_TERM term = 0;
         std::uint64_t expanded = 0;
     };
-    // By host word; 0 while it is being built: to meet that again is a cycle.
+    // By host word; no term while it is being built: to meet that again is a cycle.
     std::unordered_map<Word, Built> seen_;
     struct KnownBinary {
         std::uint64_t bytes;
@@ -244,6 +248,7 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
 // One copy, so what the host does to the bytes meanwhile can only change the bytes.
 ERL_NIF_TERM Importer::binary(Word address, std::uint64_t bytes) {
     const char* from = host_bytes(host_, arena_, address, bytes);
+    leaf_words_ = 1 + term::bytes_to_words(bytes);
     ERL_NIF_TERM term;
     if (sharing_) {
         // Part of one that we have already: as in the VM, it then shares its bytes.
@@ -260,17 +265,17 @@ ERL_NIF_TERM Importer::binary(Word address, std::uint64_t bytes) {
     unsigned char* to = enif_make_new_binary(env_, bytes, &term);
     if (to == nullptr)
         throw std::bad_alloc();
-    std::memcpy(to, from, bytes);
+    if (bytes < kCopyByKernel || !host_.copy_bytes(address, reinterpret_cast<char*>(to), bytes))
+        std::memcpy(to, from, bytes);
     if (sharing_ && bytes > kSharedBinary)
         binaries_.insert_or_assign(address, KnownBinary{bytes, term});
     return term;
 }
 
 void Importer::check_binary_budget() {
-    const std::uint64_t most = host_.physical_words() + arena_.used() / sizeof(Word) + kFreeBudget;
-    if (!sharing_ && binary_words_ > most)
+    if (!sharing_ && binary_words_ > most())
         throw SharingWanted{};
-    if (binary_words_ > kOverlap * most)
+    if (binary_words_ > kOverlap * most())
         throw ProtocolViolation("binaries_too_large");
 }
 
@@ -296,16 +301,28 @@ ERL_NIF_TERM Importer::external(Word address, std::uint64_t bytes) {
     return term;
 }
 
-void Importer::enter(Word word) {
-    if (sharing_) {
-        const auto [known, is_new] = seen_.emplace(word, Built{});
-        if (!is_new) {
+bool Importer::push_ready(Word word) {
+    if (sharing_ && !term::is_immediate(word)) {
+        if (const auto known = seen_.find(word); known != seen_.end()) {
             if (known->second.term == 0)
                 throw ProtocolViolation("cyclic_term");
             push(known->second.term, known->second.expanded);
-            return;
+            return true;
         }
     }
+    ERL_NIF_TERM term;
+    leaf_words_ = 1;
+    if (!leaf(word, &term))
+        return false;
+    push(term, leaf_words_);
+    if (sharing_ && !term::is_immediate(word))
+        seen_.emplace(word, Built{term, leaf_words_});
+    return true;
+}
+
+void Importer::enter(Word word) {
+    if (sharing_)
+        seen_.emplace(word, Built{}); // push_ready has found it unknown
     const Word address = term::address_of(word);
     if (term::is_cons(word)) {
         frames_.push_back({Shape::List, word, 0, values_.size(), 0, word});
@@ -344,6 +361,7 @@ void Importer::finish(ERL_NIF_TERM term) {
         for (std::size_t i = frame.base; i < expanded_.size(); ++i)
             expanded = std::min(expanded + expanded_[i] + 1, kEndless);
         expanded_.resize(frame.base);
+        cells_.resize(frame.base);
         seen_[frame.key] = {term, expanded};
     }
     values_.resize(frame.base);
@@ -379,13 +397,9 @@ void Importer::step() {
             }
             return;
         }
-        ERL_NIF_TERM term;
-        if (!leaf(word, &term)) {
+        if (!push_ready(word)) {
             enter(word);
-            if (frames_.size() - 1 != at)
-                return; // its parts come first
-        } else {
-            push(term);
+            return; // its parts come first
         }
     }
     const Frame& frame = frames_[at];
@@ -413,43 +427,55 @@ void Importer::step() {
 
 void Importer::step_list(std::size_t at) {
     for (;;) {
-        const Word word = frames_[at].next;
-        if (!term::is_cons(word)) {
-            // The tail, [] as a rule; it goes on top of the heads.
-            ERL_NIF_TERM tail;
-            const std::uint64_t phase = frames_[at].remaining;
-            if (phase == 0 && !leaf(word, &tail)) {
-                frames_[at].remaining = 1; // next time it lies on values_
-                enter(word);
-                if (frames_.size() - 1 != at)
-                    return;
-                tail = pop_tail();
-            } else if (phase == 1) {
-                tail = pop_tail();
+        Frame& frame = frames_[at];
+        const Word word = frame.next;
+        const bool tail_built = frame.remaining != 0;
+        const bool begun = values_.size() > frame.base;
+        if (sharing_ && begun && !tail_built)
+            cells_.back() = frame.size; // of the head that has just been built
+        // A tail that is known ends the walk, as [] does.
+        if (tail_built || !term::is_cons(word) || (sharing_ && begun && seen_.contains(word))) {
+            if (!tail_built && !push_ready(word)) {
+                frame.remaining = 1; // next time it lies on values_, on top of the heads
+                return enter(word);
             }
-            const std::size_t base = frames_[at].base;
-            if (term::is_nil(word))
-                return finish(enif_make_list_from_array(
-                    env_, values_.data() + base, static_cast<unsigned>(values_.size() - base)));
-            for (std::size_t i = values_.size(); i > base; --i)
-                tail = enif_make_list_cell(env_, values_[i - 1], tail);
-            return finish(tail);
+            return finish_list(frame.base, term::is_nil(word));
         }
         const Word cell = term::address_of(word);
         claim(cell, 2);
         const Word head = read(cell);
-        frames_[at].next = read(cell + 8);
-        if (values_.size() - frames_[at].base >= (std::size_t{1} << 32) - 2)
+        frame.next = read(cell + 8);
+        frame.size = word;
+        if (values_.size() - frame.base >= (std::size_t{1} << 32) - 2)
             throw ProtocolViolation("list_too_long");
-        ERL_NIF_TERM term;
-        if (leaf(head, &term)) {
-            push(term);
-        } else {
-            enter(head);
-            if (frames_.size() - 1 != at)
-                return;
-        }
+        if (!push_ready(head))
+            return enter(head);
     }
+}
+
+void Importer::finish_list(std::size_t base, bool proper) {
+    ERL_NIF_TERM tail = values_.back();
+    values_.pop_back();
+    if (!sharing_) {
+        if (proper)
+            return finish(enif_make_list_from_array(env_, values_.data() + base,
+                                                    static_cast<unsigned>(values_.size() - base)));
+        for (std::size_t i = values_.size(); i > base; --i)
+            tail = enif_make_list_cell(env_, values_[i - 1], tail);
+        return finish(tail);
+    }
+    // Each cell may be the tail of another list.
+    std::uint64_t expanded = expanded_.back();
+    for (std::size_t i = values_.size(); i > base; --i) {
+        tail = enif_make_list_cell(env_, values_[i - 1], tail);
+        expanded = std::min(expanded + expanded_[i - 1] + 1, kEndless);
+        seen_[cells_[i - 1]] = {tail, expanded};
+    }
+    values_.resize(base);
+    expanded_.resize(base);
+    cells_.resize(base);
+    frames_.pop_back();
+    push(tail, expanded);
 }
 
 ERL_NIF_TERM Importer::make_map(std::size_t base, std::uint64_t pairs, bool interleaved) {

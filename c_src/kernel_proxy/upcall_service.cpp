@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,7 @@ namespace {
 using ipc::Upcall;
 
 constexpr std::uint64_t kMaxNameBytes = 64 * 1024;
+constexpr std::uint64_t kMaxInflated = 64 << 20;
 
 class Service {
   public:
@@ -40,6 +42,12 @@ class Service {
     }
     Word answer(ERL_NIF_TERM term) { return export_term(env_, term, host_, arena_, Stale::Plain); }
     std::string text(std::size_t i);
+    ERL_NIF_TERM name() {
+        const ERL_NIF_TERM atom = term(0);
+        if (enif_is_atom(env_, atom) == 0)
+            throw ProtocolViolation("name_is_no_atom");
+        return atom;
+    }
     ErlNifPid pid(std::size_t i) const;
     ErlNifPort port(std::size_t i) const;
     static Word number(std::int64_t value) { return static_cast<Word>(value); }
@@ -115,12 +123,12 @@ Word Service::monotonic_time(bool offset) {
 
 Word Service::whereis_pid() {
     ErlNifPid found;
-    return enif_whereis_pid(context_.caller, term(0), &found) != 0 ? pid_word(found) : 0;
+    return enif_whereis_pid(context_.caller, name(), &found) != 0 ? pid_word(found) : 0;
 }
 
 Word Service::whereis_port() {
     ErlNifPort found;
-    return enif_whereis_port(context_.caller, term(0), &found) != 0 ? port_word(found) : 0;
+    return enif_whereis_port(context_.caller, name(), &found) != 0 ? port_word(found) : 0;
 }
 
 // The VM crashes when this is done for a closed port from anywhere but a normal scheduler: only
@@ -155,18 +163,23 @@ Word Service::term_to_binary() {
     return answer(enif_make_binary(env_, &encoded));
 }
 
+// Of compressed external term format: how large it says it is; 0 when it is not compressed.
+std::uint64_t declared_size(std::string_view encoded) {
+    constexpr char kCompressed = 80;
+    std::uint64_t bytes = 0;
+    if (encoded.size() > 6 && encoded[1] == kCompressed)
+        for (std::size_t i = 2; i < 6; ++i)
+            bytes = bytes << 8 | static_cast<unsigned char>(encoded[i]);
+    return bytes;
+}
+
 // Atoms that the bytes can make count as made: the quota holds here too. Counted are bytes that
 // look like an atom's tag, for compressed bytes what they could hold at most.
 std::uint64_t possible_atoms(std::string_view encoded) {
     constexpr std::string_view kAtomTags = "dsvw";
-    constexpr char kCompressed = 80;
     constexpr std::size_t kSmallestAtom = 3;
-    if (encoded.size() > 6 && encoded[1] == kCompressed) {
-        std::uint64_t bytes = 0;
-        for (std::size_t i = 2; i < 6; ++i)
-            bytes = bytes << 8 | static_cast<unsigned char>(encoded[i]);
-        return bytes / kSmallestAtom;
-    }
+    if (const std::uint64_t inflated = declared_size(encoded); inflated > 0)
+        return inflated / kSmallestAtom;
     return static_cast<std::uint64_t>(std::count_if(encoded.begin(), encoded.end(), [&](char c) {
         return kAtomTags.find(c) != std::string_view::npos;
     }));
@@ -174,22 +187,37 @@ std::uint64_t possible_atoms(std::string_view encoded) {
 
 std::array<Word, ipc::kAnswerWords> Service::binary_to_term() {
     const Word bytes = argument(1);
+    const std::uint64_t written = 8 * (host_.physical_words() + kMaxNameBytes);
+    if (bytes > written)
+        throw ProtocolViolation("binary_to_term_too_large");
     const char* from = host_bytes(host_, arena_, argument(0), bytes);
     const std::string copy(from, bytes); // what is checked is what is decoded
     const auto* data = reinterpret_cast<const unsigned char*>(copy.data());
     const bool safe = (argument(2) & ERL_NIF_BIN2TERM_SAFE) != 0;
+    std::optional<std::uint32_t> before;
     ERL_NIF_TERM decoded;
+    if (declared_size(copy) > std::max<std::uint64_t>(16 * written, kMaxInflated))
+        return {0, 0};
     std::size_t used =
         enif_binary_to_term(env_, data, copy.size(), &decoded, ERL_NIF_BIN2TERM_SAFE);
     if (used == 0 && !safe) {
-        if (!host_.library().count_atoms(possible_atoms(copy)))
+        // Charged is what the decoded term really has of atoms that were not known here.
+        Library& library = host_.library();
+        const std::uint64_t estimate = possible_atoms(copy);
+        if (!library.count_atoms(estimate))
             throw QuotaUsedUp{};
         used = enif_binary_to_term(env_, data, copy.size(), &decoded, 0);
+        library.uncount_atoms(estimate);
+        if (used != 0)
+            before = BeamAtoms::instance().count();
     }
     if (used == 0)
         return {0, 0};
     // A fun made of arbitrary bytes can crash the VM when it is called.
-    return {export_term(env_, decoded, host_, arena_, Stale::Plain, Funs::Refuse), used};
+    const Word word = export_term(env_, decoded, host_, arena_, Stale::Plain, Funs::Refuse);
+    if (before && !host_.library().count_atoms(BeamAtoms::instance().count() - *before))
+        throw QuotaUsedUp{};
+    return {word, used};
 }
 
 std::array<Word, ipc::kAnswerWords> Service::run() {
@@ -207,8 +235,10 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
         const auto percent = static_cast<int>(argument(0));
         if (context_.caller == nullptr || percent < 1 || percent > 100)
             return {0};
-        if (enif_thread_type() == ERL_NIF_THR_NORMAL_SCHEDULER)
-            return {number(enif_consume_timeslice(context_.caller, percent))};
+        if (enif_thread_type() == ERL_NIF_THR_NORMAL_SCHEDULER) {
+            context_.timeslice_used = enif_consume_timeslice(context_.caller, percent) != 0;
+            return {number(context_.timeslice_used ? 1 : 0)};
+        }
         // The call has moved while the library goes on as on a normal scheduler: count for the VM.
         context_.timeslice_percent += percent;
         return {number(context_.timeslice_percent >= 100 ? 1 : 0)};
@@ -294,6 +324,7 @@ struct Orphan {
     Host* host;
     Slot* slot;
     std::uint64_t generation;
+    Clock::time_point deadline;
 };
 
 // Never destroyed: the thread goes on while the VM exits.
@@ -320,6 +351,8 @@ bool advance(const Orphan& orphan) {
     Slot& slot = *orphan.slot;
     const ipc::ResponseHalf& response = host.response(slot);
     ipc::RequestHalf& request = host.request(slot);
+    if (!host.ended() && Clock::now() >= orphan.deadline)
+        host.kill({HostEnd::Kind::Timeout, host.library().options().call_timeout});
     if (!host.ended()) {
         if (host.adopt_crash_record() || response.seq.load(std::memory_order_acquire) == slot.seq) {
             const auto status = Wild<ipc::ResponseStatus>::read(&response.status).unchecked();
@@ -353,7 +386,9 @@ void poll_orphans() {
 HostEnd end_of(const std::exception& error) {
     if (dynamic_cast<const QuotaUsedUp*>(&error) != nullptr)
         return {HostEnd::Kind::Quota, static_cast<std::int64_t>(ipc::QuotaKind::Atoms), ""};
-    return {HostEnd::Kind::Protocol, 0, error.what()};
+    // Atoms are made of these texts: only fixed ones.
+    const bool fixed = dynamic_cast<const ProtocolViolation*>(&error) != nullptr;
+    return {HostEnd::Kind::Protocol, 0, fixed ? error.what() : "upcall_failed"};
 }
 
 void serve_upcall(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,
@@ -382,7 +417,10 @@ bool serve_channels(Host& host) {
 }
 
 void adopt_orphan(Host& host, Slot& slot, std::uint64_t generation) {
-    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, generation}] {
+    const std::int64_t timeout = host.library().options().call_timeout;
+    const Clock::time_point deadline =
+        timeout < 0 ? Clock::time_point::max() : Clock::now() + std::chrono::milliseconds(timeout);
+    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, generation, deadline}] {
         orphans.push_back(orphan);
         poll_orphans();
     });

@@ -14,6 +14,7 @@ struct UpcallContext {
     ErlNifEnv* env;    // to build terms in: the caller's, or one of our own
     ErlNifEnv* caller; // the calling process' environment; nullptr where there is none
     bool consumes_timeslice = false; // out: enif_consume_timeslice was asked for
+    bool timeslice_used = false;     // out: and the answer was 1
     int timeslice_percent = 0;       // in, out: used up since the call moved
 };
 

@@ -151,16 +151,22 @@ void Keeper::reap() {
     signalfd_siginfo ignored;
     while (read(child_signals_.get(), &ignored, sizeof ignored) > 0) {
     }
-    int status = 0;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    // Looked at first, waited for last: until then the number can't belong to anybody else.
+    siginfo_t ended{};
+    while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
+        const pid_t pid = ended.si_pid;
+        ended = {};
         for (auto host = hosts_.begin(); host != hosts_.end(); ++host) {
             if (host->second != pid)
                 continue;
             kill(-pid, SIGKILL); // what the library has forked goes with it
+            int status = 0;
+            waitpid(pid, &status, 0);
             ipc::send_message(control_.get(), ipc::Ended{host->first, status});
             hosts_.erase(host);
             break;
         }
+        waitpid(pid, nullptr, WNOHANG); // handed up to us: a child of a host
     }
 }
 

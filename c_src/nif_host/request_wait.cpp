@@ -26,7 +26,8 @@ std::uint32_t RequestWait::next(std::uint32_t last) {
 
     // The clock is read only when the first checks have not seen anything: not on a hot call.
     std::optional<Clock::time_point> start;
-    for (;;) {
+    const bool spin = !cold_;
+    while (spin) {
         for (int i = 0; i < kChecksPerClockRead; ++i) {
             if (const std::uint32_t seq = arrived(); seq != last) {
                 spin_limit_ = std::min(spin_limit_ * 2, kSpinMax);
@@ -42,16 +43,19 @@ std::uint32_t RequestWait::next(std::uint32_t last) {
         else if (now - *start > spin_limit_)
             break;
     }
-    spin_limit_ = std::max(spin_limit_ / 2, kSpinMin);
+    if (spin)
+        spin_limit_ = std::max(spin_limit_ / 2, kSpinMin);
 
     // Partner: the BEAM stores seq, then loads `parked` (both seq_cst). Either it sees us parked
     // and wakes us, or we see its seq here.
     auto& parked = context().response(slot_).parked;
+    const Clock::time_point parked_at = Clock::now();
     parked.store(1, std::memory_order_seq_cst);
     std::uint32_t seq;
     while ((seq = request.seq.load(std::memory_order_seq_cst)) == last)
         ipc::futex_wait(request.seq, last, 3600s);
     parked.store(0, std::memory_order_relaxed);
+    cold_ = Clock::now() - parked_at > kSpinMax;
     return seq;
 }
 

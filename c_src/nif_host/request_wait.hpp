@@ -17,6 +17,9 @@ class RequestWait {
   private:
     std::uint32_t slot_;
     std::chrono::nanoseconds spin_limit_{20'000};
+    // The last wait was a long one: nobody is calling in a row, and a spin would only keep the
+    // caller that we have just woken off this core.
+    bool cold_ = true;
 };
 
 } // namespace cordon::host
