@@ -68,7 +68,10 @@ library(Path) ->
 existing(Name, Library) ->
     case {filelib:is_regular(Library), filelib:is_dir(Library)} of
         {true, _} ->
-            {ok, Library};
+            case file:open(Library, [read, raw]) of
+                {ok, Device} -> _ = file:close(Device), {ok, Library};
+                {error, Reason} -> {error, unreadable(Library, Reason)}
+            end;
         {false, true} ->
             {error, text("~ts is a directory, expected a NIF library", [Library])};
         {false, false} ->
@@ -89,8 +92,8 @@ in_cache(Library, Options, Cache) ->
             Hash = cordon_cache:hash({Library, Options, cordon_nif:priv_dir(), Digests}),
             Name = filename:basename(Library, ".so"),
             ensure(filename:join([Cache, "shims", Hash, Name]), Library, Options, Template);
-        {error, Reason} ->
-            unwritten(Reason)
+        {error, {Path, Reason}} ->
+            {error, {load_failed, unreadable(Path, Reason)}}
     end.
 
 %% What a shim depends on: the library and cordon's own files. Anything newer
@@ -166,9 +169,15 @@ to_string(Name) ->
     true = io_lib:char_list(Name),
     Name.
 
+-spec unreadable(file:filename(), file:posix() | badarg | system_limit) -> string().
+unreadable(Path, Reason) ->
+    text("~ts can't be read (~ts); expected a file that the user of this VM may read",
+         [Path, file:format_error(Reason)]).
+
 -spec unwritten({file:filename(), file:posix()}) -> error().
 unwritten({Path, Reason}) ->
-    {error, {file, text("~ts: ~ts", [Path, file:format_error(Reason)])}}.
+    {error, {cache_dir, text("~ts can't be written (~ts); see to the space and rights of "
+                             "cordon's cache directory", [Path, file:format_error(Reason)])}}.
 
 -spec join([string()]) -> string().
 join(Texts) ->

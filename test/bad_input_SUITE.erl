@@ -110,16 +110,36 @@ unresolved_symbol(_) ->
     refused(fx_unresolved, fx:library(fx_unresolved),
             ["fx_unresolved.so", "cordon_fixture_missing_symbol"]).
 
-%% Root reads everything, so this is done by another user.
+%% Root reads everything, so then it is another user who tries.
 unreadable(Config) ->
     Path = write(Config, "secret", read(fx_bystander)),
     ok = file:change_mode(Path ++ ".so", 0),
+    Parts = ["secret.so", "can't be read (permission denied)"],
     case file:open(Path ++ ".so", [read]) of
+        {error, eacces} -> refused(fx_bystander, Path, Parts);
         {ok, Device} ->
             ok = file:close(Device),
-            {skip, "this user may read every file"};
-        {error, eacces} ->
-            refused(fx_bystander, Path, ["secret.so", "permission"])
+            unreadable_by_nobody(Parts)
+    end.
+
+unreadable_by_nobody(Parts) ->
+    Root = "/tmp/cordon-test-" ++ os:getpid(),
+    try test_node:start_nobody(Root) of
+        {ok, Node} ->
+            Secret = filename:join(Root, "fixtures/secret"),
+            ok = file:write_file(Secret ++ ".so", read(fx_bystander)),
+            ok = file:change_mode(Secret ++ ".so", 8#600),
+            {error, {load_failed, Text}} =
+                test_node:call(Node, fx, try_load, [fx_bystander, Secret, #{}]),
+            {error, {load_failed, Checked}} = test_node:call(Node, cordon, check, [Secret]),
+            test_node:stop(Node),
+            contains(Text, Parts),
+            contains(Checked, Parts);
+        {skip, _} = Skip ->
+            Skip
+    after
+        file:del_dir_r(Root),
+        file:del_dir_r("/tmp/cordon-65534")
     end.
 
 %%% Options

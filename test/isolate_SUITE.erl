@@ -242,31 +242,16 @@ embedded_mode(Config) ->
 
 %% A user without rights and without a home: the cache is below /tmp then.
 another_user(_) ->
-    Setpriv = os:find_executable("setpriv"),
     Root = "/tmp/cordon-test-" ++ os:getpid(),
-    case os:cmd("id -u") of
-        "0\n" when is_list(Setpriv) ->
-            try as_nobody(Setpriv, Root)
-            after
-                file:del_dir_r(Root),
-                file:del_dir_r("/tmp/cordon-65534")
-            end;
-        _ ->
-            {skip, "only root can start a node of another user"}
+    try test_node:start_nobody(Root) of
+        {ok, Node} -> as_nobody(Node);
+        {skip, _} = Skip -> Skip
+    after
+        file:del_dir_r(Root),
+        file:del_dir_r("/tmp/cordon-65534")
     end.
 
-as_nobody(Setpriv, Root) ->
-    Fixtures = filename:join(Root, "fixtures"),
-    [ok = test_node:copy_dir(From, filename:join(Root, To))
-     || {From, To} <- [{filename:dirname(code:which(cordon)), "cordon/ebin"},
-                       {code:priv_dir(cordon), "cordon/priv"},
-                       {filename:dirname(code:which(fx)), "test"},
-                       {filename:dirname(fx:library(fx_crash)), "fixtures"}]],
-    {ok, Node} = test_node:start(
-                   #{exec => {Setpriv, ["--reuid=65534", "--regid=65534", "--clear-groups",
-                                        os:find_executable("erl")]},
-                     env => [{"HOME", "/nonexistent"}, {"CORDON_FIXTURES", Fixtures}],
-                     path => [filename:join(Root, "cordon/ebin"), filename:join(Root, "test")]}),
+as_nobody(Node) ->
     ?assertEqual("65534\n", call(Node, os, cmd, ["id -u"])),
     ok = call(Node, fx, isolate, [[jiffy]]),
     ?assertEqual([1], call(Node, jiffy, decode, [<<"[1]">>])),

@@ -1,7 +1,7 @@
 %%% Throw-away nodes: what a test does to them, or they to themselves, ends with them.
 -module(test_node).
 
--export([start/1, call/4, call/5, stop/1, os_pid/1, copy_dir/2]).
+-export([start/1, start_nobody/1, call/4, call/5, stop/1, os_pid/1, copy_dir/2]).
 
 -include_lib("kernel/include/file.hrl").
 
@@ -21,6 +21,27 @@ start(Settings) ->
         {ok, Peer, _Node} -> {ok, Peer};
         {ok, Peer} -> {ok, Peer};
         {error, _} = Error -> Error
+    end.
+
+%% @doc Starts a node of a user without rights and home, for which all that it needs is
+%% copied below a directory. Only root can do it.
+-spec start_nobody(file:filename()) -> {ok, pid()} | {skip, string()}.
+start_nobody(Root) ->
+    Setpriv = os:find_executable("setpriv"),
+    case os:cmd("id -u") of
+        "0\n" when is_list(Setpriv) ->
+            [ok = copy_dir(From, filename:join(Root, To))
+             || {From, To} <- [{filename:dirname(code:which(cordon)), "cordon/ebin"},
+                               {code:priv_dir(cordon), "cordon/priv"},
+                               {filename:dirname(code:which(fx)), "test"},
+                               {filename:dirname(fx:library(fx_crash)), "fixtures"}]],
+            start(#{exec => {Setpriv, ["--reuid=65534", "--regid=65534", "--clear-groups",
+                                       os:find_executable("erl")]},
+                    env => [{"HOME", "/nonexistent"},
+                            {"CORDON_FIXTURES", filename:join(Root, "fixtures")}],
+                    path => [filename:join(Root, "cordon/ebin"), filename:join(Root, "test")]});
+        _ ->
+            {skip, "only root can start a node of another user"}
     end.
 
 own_env() ->
