@@ -111,9 +111,10 @@ class FakeBeam {
   private:
     FakeBeam() {
         host::HostContext& host = host::context();
-        window_ = static_cast<char*>(mmap(nullptr, ipc::kBeamWindowBytes, PROT_NONE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-        if (window_ == MAP_FAILED ||
+        window_ = reserve_window(ipc::kBeamWindowBytes);
+        if (window_ == nullptr) // the thread sanitizer leaves no room for the windows of chunks
+            window_ = reserve_window(ipc::kBeamSegmentBytes);
+        if (window_ == nullptr ||
             mprotect(window_, ipc::kBeamSegmentBytes, PROT_READ | PROT_WRITE) != 0)
             throw std::bad_alloc();
         top_ = window_ + ipc::kArenasOffset;
@@ -132,6 +133,12 @@ class FakeBeam {
         host.doorbell = doorbell_[1];
         mailbox_ = host::env_create(host::EnvKind::Independent, nullptr);
         std::thread([this] { serve(); }).detach();
+    }
+
+    static char* reserve_window(std::uint64_t bytes) {
+        void* memory =
+            mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
     }
 
     ipc::BeamSegmentLayout& segment() {

@@ -8,6 +8,8 @@
 #include "nif_host/host_context.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -27,7 +29,11 @@ struct PendingType {
 
 namespace {
 
+// How long an unload waits for destructors of its library that are under way.
+constexpr std::chrono::seconds kDestructorsEnd{5};
+
 std::mutex types_lock;
+std::condition_variable destructor_ended;
 std::vector<ErlNifResourceType*> types; // of all instances; a type's memory is never freed
 
 std::string_view module_of(const Instance* instance) {
@@ -74,8 +80,11 @@ ErlNifResourceType* open_type(ErlNifEnv* env, const char* name,
                 again->callbacks = callbacks;
                 pending.type = again->type;
             } else {
-                pending.type = new ErlNifResourceType{std::string(module_of(env->instance)), name,
-                                                      callbacks, env->instance, true};
+                pending.type = new ErlNifResourceType;
+                pending.type->module = module_of(env->instance);
+                pending.type->name = name;
+                pending.type->callbacks = callbacks;
+                pending.type->owner = env->instance;
                 pending.is_new = true;
             }
         }
@@ -95,6 +104,15 @@ void free_resource(Resource* resource) {
     std::free(resource);
 }
 
+void run_destructor(ErlNifResourceDtor* destructor, Instance* owner, void* data) {
+    ErlNifEnv* env = env_create(EnvKind::Callback, owner);
+    const std::uint8_t before = current_thread_type;
+    current_thread_type = ERL_NIF_THR_NORMAL_SCHEDULER; // as in the VM
+    destructor(env, data);
+    current_thread_type = before;
+    env_destroy(env);
+}
+
 } // namespace
 
 void types_commit(ErlNifEnv* load_env) {
@@ -106,6 +124,7 @@ void types_commit(ErlNifEnv* load_env) {
     for (const PendingType& opened : *pending) {
         opened.type->callbacks = opened.callbacks;
         opened.type->owner = load_env->instance;
+        opened.type->has_destructor = opened.callbacks.dtor != nullptr;
         if (opened.is_new)
             types.push_back(opened.type);
     }
@@ -117,14 +136,18 @@ void types_rollback(ErlNifEnv* load_env) {
 }
 
 void types_forget_instance(Instance* instance) {
-    const std::scoped_lock guard(types_lock);
+    std::unique_lock guard(types_lock);
+    std::vector<ErlNifResourceType*> forgotten;
     std::erase_if(types, [&](ErlNifResourceType* type) {
         if (type->owner != instance)
             return false;
         type->owner = nullptr;
         type->callbacks = {}; // their code is about to be unmapped
+        forgotten.push_back(type);
         return true;
     });
+    for (const ErlNifResourceType* type : forgotten)
+        destructor_ended.wait_for(guard, kDestructorsEnd, [type] { return type->running == 0; });
 }
 
 void types_unlink_module(const Instance* instance) {
@@ -144,13 +167,16 @@ bool resource_release(std::uint64_t handle) {
 
 void resource_destroy(std::uint64_t handle) {
     Resource* resource = Resource::of_handle(handle);
-    if (auto* destructor = resource->type->callbacks.dtor; destructor != nullptr) {
-        ErlNifEnv* env = env_create(EnvKind::Callback, resource->type->owner);
-        const std::uint8_t before = current_thread_type;
-        current_thread_type = ERL_NIF_THR_NORMAL_SCHEDULER; // as in the VM
-        destructor(env, resource->data());
-        current_thread_type = before;
-        env_destroy(env);
+    ErlNifResourceType* type = resource->type;
+    std::unique_lock guard(types_lock);
+    if (auto* destructor = type->callbacks.dtor; destructor != nullptr) {
+        Instance* owner = type->owner;
+        ++type->running;
+        guard.unlock();
+        run_destructor(destructor, owner, resource->data());
+        guard.lock();
+        --type->running;
+        destructor_ended.notify_all();
     }
     free_resource(resource);
 }
@@ -169,10 +195,10 @@ void resource_drop(Resource* resource) {
     }
     if (count != 1)
         return;
-    if (resource->type->callbacks.dtor == nullptr)
-        free_resource(resource);
-    else
+    if (resource->type->has_destructor)
         defer_destroy(resource->handle());
+    else
+        free_resource(resource);
 }
 
 } // namespace cordon::host
@@ -279,11 +305,16 @@ int enif_dynamic_resource_call(ErlNifEnv* env, ERL_NIF_TERM module, ERL_NIF_TERM
     };
     ErlNifResourceType* type = find_type(text(module), text(name));
     void* data = nullptr;
-    if (type == nullptr || type->callbacks.dyncall == nullptr ||
-        enif_get_resource(env, resource, type, &data) == 0)
+    if (type == nullptr || enif_get_resource(env, resource, type, &data) == 0)
         return 1;
-    Instance* caller = std::exchange(env->instance, type->owner);
-    type->callbacks.dyncall(env, data, call_data);
+    std::unique_lock guard(types_lock);
+    auto* call = type->callbacks.dyncall;
+    Instance* owner = type->owner;
+    guard.unlock();
+    if (call == nullptr)
+        return 1;
+    Instance* caller = std::exchange(env->instance, owner);
+    call(env, data, call_data);
     env->instance = caller;
     return 0;
 }

@@ -14,6 +14,9 @@ struct enif_resource_type_t {
     ErlNifResourceTypeInit callbacks; // members that the library didn't give are nullptr
     cordon::host::Instance* owner;
     bool linked = true; // found by its name
+    int running = 0;    // destructors that are under way
+    // What may be read without types_lock; all else is guarded by it.
+    std::atomic<bool> has_destructor{false};
 };
 
 namespace cordon::host {
