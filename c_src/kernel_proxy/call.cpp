@@ -1,20 +1,19 @@
 #include "kernel_proxy/call.hpp"
 
-#include "kernel_proxy/background.hpp"
 #include "kernel_proxy/beam_atoms.hpp"
 #include "kernel_proxy/call_errors.hpp"
 #include "kernel_proxy/call_hop.hpp"
+#include "kernel_proxy/call_request.hpp"
 #include "kernel_proxy/observer.hpp"
 #include "kernel_proxy/response_wait.hpp"
 #include "kernel_proxy/term_export.hpp"
 #include "kernel_proxy/term_import.hpp"
 #include "kernel_proxy/trampoline.hpp"
+#include "kernel_proxy/unattended.hpp"
 #include "kernel_proxy/upcall_service.hpp"
-#include "kernel_proxy/vm_words.hpp"
 #include "shared_heap/wild.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <thread>
 
 namespace cordon::proxy {
@@ -41,52 +40,6 @@ void charge(ErlNifEnv* env, Clock::duration waited) {
         return;
     const auto percent = std::chrono::duration_cast<std::chrono::microseconds>(waited).count() / 10;
     enif_consume_timeslice(env, static_cast<int>(std::clamp<long>(percent, 1, 100)));
-}
-
-// Chunks are unmapped elsewhere: that can take milliseconds.
-void drop_chunks(Host& host, Slot& slot) {
-    if (!slot.arena.has_chunks())
-        return;
-    auto chunks = std::make_shared<std::vector<Chunk>>(slot.arena.take_chunks());
-    boost::asio::post(housekeeping_thread(), [store = host.chunks(), chunks] {
-        for (Chunk& chunk : *chunks)
-            store->drop(std::move(chunk));
-    });
-}
-
-void release_slot(Host& host, Slot& slot) {
-    drop_chunks(host, slot);
-    host.give_back(slot);
-}
-
-void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_type,
-                   std::uint32_t instance, std::uint32_t function, int argc,
-                   const ERL_NIF_TERM* argv) {
-    ipc::RequestHalf& request = host.request(slot);
-    slot.arena.restart();
-    slot.consumes_timeslice = false;
-    slot.timeslice_percent = 0;
-    slot.started = {};
-    const auto count = static_cast<std::size_t>(argc);
-    Word* arguments = request.args.data();
-    if (count > ipc::kInlineArguments) {
-        const auto block = slot.arena.allocate(count);
-        arguments = block.local;
-        request.args_address = block.address;
-    }
-    for (std::size_t i = 0; i < count; ++i)
-        arguments[i] = export_term(env, argv[i], host, slot.arena, Stale::Throw);
-    request.thread_type = thread_type;
-    request.argc = static_cast<std::uint16_t>(argc);
-    request.function = function;
-    request.instance = instance;
-    ErlNifPid self;
-    request.caller = enif_self(env, &self) != nullptr ? pid_word(self) : 0;
-    host.events().flush();
-    request.event_mark = host.events().mark();
-    // The second cache line is written only when it changes: a hot worker keeps its copy.
-    if (request.chunks != slot.arena.chunks_sent())
-        request.chunks = slot.arena.chunks_sent();
 }
 
 struct DirtyReservation {
@@ -441,54 +394,6 @@ void abandon_call(const ActiveCall& call, bool mid_chain) {
     if (!call.host->ended())
         ring_doorbell(*call.host, *call.slot, RequestKind::Abandon);
     release_slot(*call.host, *call.slot);
-}
-
-bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKind kind,
-                 ERL_NIF_TERM info, std::uint32_t old_instance, std::chrono::milliseconds timeout,
-                 int* code) {
-    Slot* slot = host.take_slot();
-    if (slot == nullptr)
-        return false;
-    const Clock::time_point deadline = Clock::now() + timeout;
-    bool done = false;
-    try {
-        write_request(env, host, *slot, ERL_NIF_THR_NORMAL_SCHEDULER, instance.id, 0, 1, &info);
-        host.request(*slot).old_instance = old_instance;
-        if (!host.ensure_worker(*slot))
-            throw ProtocolViolation("control_socket");
-        bool spin = ring_doorbell(host, *slot, kind);
-        for (;;) {
-            const Waited waited = Clock::now() >= deadline
-                                      ? Waited::LimitReached
-                                      : await_response(host, *slot, spin, deadline);
-            if (waited == Waited::LimitReached)
-                host.kill({HostEnd::Kind::Timeout, timeout.count(), ""});
-            if (waited != Waited::Response)
-                break;
-            const ipc::ResponseHalf& response = host.response(*slot);
-            const auto status = Wild<ResponseStatus>::read(&response.status).unchecked();
-            if (status == ResponseStatus::Upcall) {
-                UpcallContext context{env, env};
-                serve_upcall(host, response, host.request(*slot), slot->arena, context);
-                spin = ring_doorbell(host, *slot, RequestKind::Answer);
-                continue;
-            }
-            if (status == ResponseStatus::Unsupported) {
-                host.kill({HostEnd::Kind::Unsupported});
-                break;
-            }
-            const Word word = Wild<Word>::read(&response.term).unchecked();
-            if (status != ResponseStatus::Ok || !term::is_small(word))
-                throw ProtocolViolation("invalid_response");
-            *code = static_cast<int>(term::small_value(word));
-            done = true;
-            break;
-        }
-    } catch (const std::exception& error) {
-        host.kill(end_of(error));
-    }
-    release_slot(host, *slot);
-    return done;
 }
 
 } // namespace cordon::proxy

@@ -3,7 +3,7 @@
 #include "kernel_proxy/background.hpp"
 #include "kernel_proxy/library.hpp"
 #include "kernel_proxy/observer.hpp"
-#include "kernel_proxy/upcall_service.hpp"
+#include "kernel_proxy/unattended.hpp"
 
 #include <array>
 #include <boost/asio/post.hpp>

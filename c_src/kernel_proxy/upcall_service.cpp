@@ -1,7 +1,5 @@
 #include "kernel_proxy/upcall_service.hpp"
 
-#include "compat_ipc/futex.hpp"
-#include "kernel_proxy/background.hpp"
 #include "kernel_proxy/beam_atoms.hpp"
 #include "kernel_proxy/library.hpp"
 #include "kernel_proxy/term_export.hpp"
@@ -10,8 +8,6 @@
 #include "shared_heap/wild.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -287,100 +283,6 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
     throw ProtocolViolation("unknown_upcall");
 }
 
-// --- channels and orphans: all on the upcall thread
-// ------------------------------------------------
-
-// Terms of upcalls that no process' environment is there for.
-struct OwnEnv {
-    OwnEnv() : env(enif_alloc_env()) {}
-    ~OwnEnv() { enif_free_env(env); }
-    OwnEnv(const OwnEnv&) = delete;
-    OwnEnv& operator=(const OwnEnv&) = delete;
-    ErlNifEnv* env;
-};
-
-// False when the host has broken a rule and was killed for it.
-bool serve_guarded(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,
-                   ArgumentArena& arena) {
-    const OwnEnv own;
-    UpcallContext context{own.env, nullptr};
-    try {
-        serve_upcall(host, response, request, arena, context);
-        return true;
-    } catch (const std::exception& error) {
-        host.kill(end_of(error));
-        return false;
-    }
-}
-
-void answer_and_ring(ipc::RequestHalf& request, const ipc::ResponseHalf& response,
-                     std::uint32_t seq) {
-    request.seq.store(seq, std::memory_order_seq_cst);
-    if (response.parked.load(std::memory_order_seq_cst) != 0)
-        ipc::futex_wake_all(request.seq);
-}
-
-struct Orphan {
-    Host* host;
-    Slot* slot;
-    std::uint64_t generation;
-    Clock::time_point deadline;
-};
-
-// Never destroyed: the thread goes on while the VM exits.
-auto& orphans = *new std::vector<Orphan>;
-bool polling = false;
-
-void poll_orphans();
-
-void poll_later() {
-    using namespace std::chrono_literals;
-    if (polling || orphans.empty())
-        return;
-    polling = true;
-    auto timer = std::make_shared<boost::asio::steady_timer>(upcall_thread(), 2ms);
-    timer->async_wait([timer](const auto&) {
-        polling = false;
-        poll_orphans();
-    });
-}
-
-// True when it has come to its end.
-bool advance(const Orphan& orphan) {
-    Host& host = *orphan.host;
-    Slot& slot = *orphan.slot;
-    const ipc::ResponseHalf& response = host.response(slot);
-    ipc::RequestHalf& request = host.request(slot);
-    if (!host.ended() && Clock::now() >= orphan.deadline)
-        host.kill({HostEnd::Kind::Timeout, host.library().options().call_timeout});
-    if (!host.ended()) {
-        if (host.adopt_crash_record() || response.seq.load(std::memory_order_acquire) == slot.seq) {
-            const auto status = Wild<ipc::ResponseStatus>::read(&response.status).unchecked();
-            if (!host.ended() && status == ipc::ResponseStatus::Upcall) {
-                if (serve_guarded(host, response, request, slot.arena)) {
-                    slot.seq = ipc::next_seq(slot.seq, ipc::RequestKind::Answer);
-                    answer_and_ring(request, response, slot.seq);
-                    return false;
-                }
-            } else if (!host.ended()) {
-                slot.seq = ipc::next_seq(slot.seq, ipc::RequestKind::Abandon);
-                answer_and_ring(request, response, slot.seq);
-            }
-        } else {
-            return false;
-        }
-    }
-    for (Chunk& chunk : slot.arena.take_chunks())
-        host.chunks()->drop(std::move(chunk));
-    host.give_back(slot);
-    return true;
-}
-
-void poll_orphans() {
-    std::erase_if(orphans, advance);
-    poll_later();
-}
-
 } // namespace
 
 HostEnd end_of(const std::exception& error) {
@@ -395,35 +297,6 @@ void serve_upcall(Host& host, const ipc::ResponseHalf& response, ipc::RequestHal
                   ArgumentArena& arena, UpcallContext& context) {
     request.answer = Service(host, response, arena, context).run();
     request.chunks = arena.chunks_sent();
-}
-
-bool serve_channels(Host& host) {
-    bool served = false;
-    for (std::uint32_t i = 0; i < ipc::kChannels && host.accepts_calls(); ++i) {
-        const ipc::ResponseHalf& response = host.channel_response(i);
-        ipc::RequestHalf& request = host.channel_request(i);
-        const std::uint32_t asked = response.seq.load(std::memory_order_acquire) & ipc::kSeqMask;
-        if (asked == request.seq.load(std::memory_order_relaxed))
-            continue;
-        ArgumentArena& arena = host.channel_arena(i);
-        for (Chunk& chunk : arena.take_chunks())
-            host.chunks()->drop(std::move(chunk)); // of the channel's last answer
-        arena.restart();
-        served = true;
-        if (serve_guarded(host, response, request, arena))
-            answer_and_ring(request, response, asked);
-    }
-    return served;
-}
-
-void adopt_orphan(Host& host, Slot& slot, std::uint64_t generation) {
-    const std::int64_t timeout = host.library().options().call_timeout;
-    const Clock::time_point deadline =
-        timeout < 0 ? Clock::time_point::max() : Clock::now() + std::chrono::milliseconds(timeout);
-    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, generation, deadline}] {
-        orphans.push_back(orphan);
-        poll_orphans();
-    });
 }
 
 } // namespace cordon::proxy

@@ -31,11 +31,4 @@ void serve_upcall(Host& host, const ipc::ResponseHalf& response, ipc::RequestHal
 // Why a host ends that has made serve_upcall throw this.
 HostEnd end_of(const std::exception& error);
 
-// By the upcall thread: all channels of the host that hold a request. False when none did.
-bool serve_channels(Host& host);
-
-// By the upcall thread from now on: a call whose caller has gone runs to its end, its upcalls are
-// served, its result is dropped and its slot given back.
-void adopt_orphan(Host& host, Slot& slot, std::uint64_t generation);
-
 } // namespace cordon::proxy

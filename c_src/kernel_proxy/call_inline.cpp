@@ -1,0 +1,62 @@
+// load, upgrade and unload: a call that stays on its thread to the end.
+#include "kernel_proxy/call.hpp"
+#include "kernel_proxy/call_request.hpp"
+#include "kernel_proxy/response_wait.hpp"
+#include "kernel_proxy/term_import.hpp"
+#include "kernel_proxy/upcall_service.hpp"
+#include "shared_heap/wild.hpp"
+
+namespace cordon::proxy {
+
+using ipc::RequestKind;
+using ipc::ResponseStatus;
+
+bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKind kind,
+                 ERL_NIF_TERM info, std::uint32_t old_instance, std::chrono::milliseconds timeout,
+                 int* code) {
+    Slot* slot = host.take_slot();
+    if (slot == nullptr)
+        return false;
+    const Clock::time_point deadline = Clock::now() + timeout;
+    bool done = false;
+    try {
+        write_request(env, host, *slot, ERL_NIF_THR_NORMAL_SCHEDULER, instance.id, 0, 1, &info);
+        host.request(*slot).old_instance = old_instance;
+        if (!host.ensure_worker(*slot))
+            throw ProtocolViolation("control_socket");
+        bool spin = ring_doorbell(host, *slot, kind);
+        for (;;) {
+            const Waited waited = Clock::now() >= deadline
+                                      ? Waited::LimitReached
+                                      : await_response(host, *slot, spin, deadline);
+            if (waited == Waited::LimitReached)
+                host.kill({HostEnd::Kind::Timeout, timeout.count(), ""});
+            if (waited != Waited::Response)
+                break;
+            const ipc::ResponseHalf& response = host.response(*slot);
+            const auto status = Wild<ResponseStatus>::read(&response.status).unchecked();
+            if (status == ResponseStatus::Upcall) {
+                UpcallContext context{env, env};
+                serve_upcall(host, response, host.request(*slot), slot->arena, context);
+                spin = ring_doorbell(host, *slot, RequestKind::Answer);
+                continue;
+            }
+            if (status == ResponseStatus::Unsupported) {
+                host.kill({HostEnd::Kind::Unsupported});
+                break;
+            }
+            const Word word = Wild<Word>::read(&response.term).unchecked();
+            if (status != ResponseStatus::Ok || !term::is_small(word))
+                throw ProtocolViolation("invalid_response");
+            *code = static_cast<int>(term::small_value(word));
+            done = true;
+            break;
+        }
+    } catch (const std::exception& error) {
+        host.kill(end_of(error));
+    }
+    release_slot(host, *slot);
+    return done;
+}
+
+} // namespace cordon::proxy

@@ -1,0 +1,62 @@
+#include "kernel_proxy/call_request.hpp"
+
+#include "kernel_proxy/background.hpp"
+#include "kernel_proxy/term_export.hpp"
+#include "kernel_proxy/vm_words.hpp"
+
+#include <boost/asio/post.hpp>
+#include <memory>
+#include <vector>
+
+namespace cordon::proxy {
+namespace {
+
+// Chunks are unmapped elsewhere: that can take milliseconds.
+void drop_chunks(Host& host, Slot& slot) {
+    if (!slot.arena.has_chunks())
+        return;
+    auto chunks = std::make_shared<std::vector<Chunk>>(slot.arena.take_chunks());
+    boost::asio::post(housekeeping_thread(), [store = host.chunks(), chunks] {
+        for (Chunk& chunk : *chunks)
+            store->drop(std::move(chunk));
+    });
+}
+
+} // namespace
+
+void release_slot(Host& host, Slot& slot) {
+    drop_chunks(host, slot);
+    host.give_back(slot);
+}
+
+void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_type,
+                   std::uint32_t instance, std::uint32_t function, int argc,
+                   const ERL_NIF_TERM* argv) {
+    ipc::RequestHalf& request = host.request(slot);
+    slot.arena.restart();
+    slot.consumes_timeslice = false;
+    slot.timeslice_percent = 0;
+    slot.started = {};
+    const auto count = static_cast<std::size_t>(argc);
+    Word* arguments = request.args.data();
+    if (count > ipc::kInlineArguments) {
+        const auto block = slot.arena.allocate(count);
+        arguments = block.local;
+        request.args_address = block.address;
+    }
+    for (std::size_t i = 0; i < count; ++i)
+        arguments[i] = export_term(env, argv[i], host, slot.arena, Stale::Throw);
+    request.thread_type = thread_type;
+    request.argc = static_cast<std::uint16_t>(argc);
+    request.function = function;
+    request.instance = instance;
+    ErlNifPid self;
+    request.caller = enif_self(env, &self) != nullptr ? pid_word(self) : 0;
+    host.events().flush();
+    request.event_mark = host.events().mark();
+    // The second cache line is written only when it changes: a hot worker keeps its copy.
+    if (request.chunks != slot.arena.chunks_sent())
+        request.chunks = slot.arena.chunks_sent();
+}
+
+} // namespace cordon::proxy
