@@ -12,6 +12,7 @@
          copies, kept_in_an_environment, argument_order,
          deep_list, deep_tuple, deep_mix, deep_made_in_library, long_list,
          shared_argument, shared_result, shared_both,
+         repeated_argument, repeated_result, tails_argument, tails_result,
          types, type_tests, get_numbers, integer_limits, not_finite,
          make_atoms, new_atoms, long_atoms, existing_atoms, atom_texts,
          get_strings, make_strings, take_tuples, make_tuples, list_cells, list_lengths,
@@ -183,6 +184,36 @@ shared_result(_) ->
 shared_both(_) ->
     shape(40, <<"leaf">>, fx_terms:echo(shared(40, <<"leaf">>))),
     shape(60, [leaf], fx_terms:share(20, shared(40, [leaf]))).
+
+%% One term a million times: as large as that many terms, where it isn't shared.
+repeated_argument(_) ->
+    [begin
+         List = lists:duplicate(1000000, Term),
+         ?assert(List =:= fx_terms:echo(List)),
+         ?assertEqual(1000000, fx_terms:list_length(List))
+     end || Term <- repeatable()].
+
+repeated_result(_) ->
+    [?assert(lists:duplicate(1000000, Term) =:= fx_terms:repeat_made(1000000, Kind))
+     || {Kind, Term} <- [{float, 1.5}, {tuple, {1, 2}}, {big, 1 bsl 64 - 1},
+                         {binary, binary:copy(<<"b">>, 100)}]],
+    [?assert(lists:duplicate(1000000, Term) =:= fx_terms:repeat(1000000, Term))
+     || Term <- repeatable()].
+
+repeatable() ->
+    [1.5, {1, 2}, binary:copy(<<"b">>, 100), 1 bsl 64 - 1, 1 bsl 200, "text", #{a => 1},
+     binary:copy(<<"c">>, 10000)].
+
+%% 3,000 lists in one, 4,500,000 elements for whoever copies each.
+tails_argument(_) ->
+    Tails = tails(lists:seq(1, 3000)),
+    ?assert(Tails =:= fx_terms:echo(Tails)).
+
+tails_result(_) ->
+    ?assert(tails(lists:seq(1, 3000)) =:= fx_terms:tails(lists:seq(1, 3000))).
+
+tails([]) -> [];
+tails([_ | Tail] = List) -> [List | tails(Tail)].
 
 %%% What the library sees
 

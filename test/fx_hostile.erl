@@ -5,7 +5,7 @@
          misaligned/0, cyclic_map/0, duplicate_keys/0, not_a_number/0, forged_external/1,
          external_of_other_type/1, sharing/0, shared_keys/0, encodes_shared/0, overlapping/0, foreign_memory/1,
          writes_argument/1, unprotects_argument/1, scribbles/1, lets_memory_vanish/0,
-         sleeps/1]).
+         endless_upcalls/0, endless_upcalls_dirty/0, sleeps/1]).
 
 -include("fx.hrl").
 
@@ -30,4 +30,6 @@ writes_argument(_) -> ?NIF.
 unprotects_argument(_) -> ?NIF.
 scribbles(_) -> ?NIF.
 lets_memory_vanish() -> ?NIF.
+endless_upcalls() -> ?NIF.
+endless_upcalls_dirty() -> ?NIF.
 sleeps(_) -> ?NIF.

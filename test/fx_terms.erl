@@ -5,6 +5,7 @@
          not_finite/1, make_atom/1, existing_atom/1, atom_text/2, string_text/2,
          make_string/1, tuple_to_list/1, list_to_tuple/1, rebuild_list/1, cells/1,
          cons/2, list_length/1, reverse/1, nest/2, share/2, descend/1, count_to/1, many/1,
+         repeat/2, repeat_made/2, tails/1,
          compare/2, same_word/2, phash2/1, format/2]).
 
 -include("fx.hrl").
@@ -32,6 +33,9 @@ list_length(_) -> ?NIF.
 reverse(_) -> ?NIF.
 nest(_, _) -> ?NIF.
 share(_, _) -> ?NIF.
+repeat(_, _) -> ?NIF.
+repeat_made(_, _) -> ?NIF.
+tails(_) -> ?NIF.
 descend(_) -> ?NIF.
 count_to(_) -> ?NIF.
 many(_) -> ?NIF.

@@ -14,7 +14,8 @@ all() ->
      unknown_kinds, broken_maps, not_a_number, forged_externals, sharing_is_legal,
      sharing_that_the_vm_would_walk,
      overlapping, foreign_memory, argument_is_read_only, scribbled_memory,
-     scribbled_under_others, memory_vanishes].
+     scribbled_under_others, memory_vanishes, endless_upcalls, endless_upcalls_of_many,
+     endless_upcalls_in_load].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -142,7 +143,46 @@ scribbled_under_others(_) ->
 memory_vanishes(_) ->
     ends(lets_memory_vanish, [], {signal, sigsegv}).
 
+%% Each upcall is answered, but the call's time runs on.
+endless_upcalls(_) ->
+    [begin
+         ok = fx:load(isolated, fx_hostile, #{options => #{call_timeout => 500}}),
+         {Ms, ok} = timed(fun() -> ends(Function, [], {timeout, 500}) end),
+         ?assert(Ms >= 500 andalso Ms < 5000)
+     end || Function <- [endless_upcalls, endless_upcalls_dirty]].
+
+%% Each caller gets its one error, and the schedulers go on meanwhile.
+endless_upcalls_of_many(_) ->
+    ok = fx:load(isolated, fx_hostile, #{options => #{call_timeout => 500}}),
+    Self = self(),
+    Callers = [spawn_link(fun() ->
+                   Outcome = try fx_hostile:endless_upcalls() catch error:Reason -> Reason end,
+                   Self ! {self(), Outcome}
+               end) || _ <- lists:seq(1, 4)],
+    {Ms, _} = timed(fun() -> [fx_bystander:count() || _ <- lists:seq(1, 100)] end),
+    ?assert(Ms < 5000),
+    [receive
+         {Caller, {nif_host_down, #{reason := {timeout, 500}}}} -> ok
+     after 5000 ->
+         error(caller_hangs)
+     end || Caller <- Callers],
+    unharmed().
+
+endless_upcalls_in_load(_) ->
+    {Ms, Result} = timed(fun() ->
+                             fx:try_load(fx_hostile, #{shim => true, info => endless,
+                                                       options => #{load_timeout => 1000}})
+                         end),
+    ?assertMatch({error, {_, [_ | _]}}, Result),
+    ?assert(Ms >= 1000 andalso Ms < 5000),
+    ok = fx:load(isolated, fx_hostile),
+    unharmed().
+
 %%% Helpers
+
+timed(Fun) ->
+    {Us, Result} = timer:tc(Fun),
+    {Us div 1000, Result}.
 
 violates(Function, Args, What) ->
     ends(Function, Args, {protocol, What}).
