@@ -12,7 +12,7 @@
 #include <cstring>
 
 namespace cordon::host {
-thread_local std::uint8_t current_thread_type = 0;
+constinit thread_local std::uint8_t current_thread_type = 0;
 } // namespace cordon::host
 
 using namespace cordon::host;

@@ -6,6 +6,7 @@
 namespace cordon::host {
 
 // 0 on threads of the library's own.
-extern __attribute__((tls_model("initial-exec"))) thread_local std::uint8_t current_thread_type;
+extern constinit thread_local std::uint8_t current_thread_type
+    __attribute__((tls_model("initial-exec")));
 
 } // namespace cordon::host
