@@ -112,6 +112,7 @@ std::vector<Library*> Library::all() {
 // the real library's, so that its errors are the ones that it would give for that.
 void Library::build_entry() {
     const ipc::Opened& manifest = sidecar_.manifest;
+    functions_.reserve(manifest.functions.size());
     for (std::uint32_t i = 0; i < manifest.functions.size(); ++i) {
         const ipc::FunctionRecord& function = manifest.functions[i];
         functions_.push_back(
