@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kMaxAtomBytes = 255 * 4;
 struct AtomEntry {
     std::uint32_t offset; // of the text, in bytes from the start of the text area
     std::uint16_t bytes;  // length of the text in UTF-8
-    std::uint16_t chars;  // number of characters; latin1-representable iff `latin1`
+    std::uint16_t chars;  // number of characters
 };
 static_assert(sizeof(AtomEntry) == 8);
 

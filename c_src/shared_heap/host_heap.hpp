@@ -1,6 +1,6 @@
-// The allocator of a host segment, used by the host alone: Boost.Interprocess behind (large blocks,
-// its lock lives in the segment and is taken by threads of the host only), a cache of block sizes
-// that environments use all the time in front.
+// The allocator of a host segment, used by the host alone: a Boost.Interprocess allocator whose
+// lock lives in the segment and is taken by threads of the host only. Environments take large
+// blocks from it and hand out small ones themselves (nif_host/enif/env).
 //
 // All memory that a term can refer to comes from here, so that the BEAM can read it in place. When
 // the segment is full the host ends with {quota, memory} (the C API has no error to return).
