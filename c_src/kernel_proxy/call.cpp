@@ -31,7 +31,6 @@ constexpr auto kCooperativeBound = 5ms;
 constexpr auto kAliveCheck = 10ms;
 // Waits below that are not charged; above, 1 ms of waiting is a whole timeslice.
 constexpr auto kUncharged = 10us;
-constexpr std::int64_t kLongest = 365LL * 24 * 3600 * 1000; // ms, as a call_timeout
 // After so many slow calls in a row a function starts on a dirty scheduler at once.
 constexpr std::uint32_t kSlowCalls = 4;
 
@@ -63,6 +62,7 @@ class Call {
 
   private:
     Waited wait(bool spin);
+    void begin_turn(Clock::time_point now);
     bool turn_is_over();
     // The VM crashes when a port is closed and the command comes from a dirty scheduler.
     bool asks_for_port_command() const {
@@ -92,33 +92,32 @@ class Call {
 };
 
 Clock::time_point Call::deadline() const {
-    const std::int64_t timeout = library_.options().call_timeout;
-    return timeout < 0 ? Clock::time_point::max()
-                       : slot_.started + std::chrono::milliseconds(std::min(timeout, kLongest));
+    return deadline_after(slot_.started, library_.options().call_timeout);
 }
 
 Clock::time_point Call::limit() const {
     return std::min(deadline(), bounded() ? bound_ : Clock::now() + kAliveCheck);
 }
 
-Waited Call::wait(bool spin) {
-    if (spin && response_came_at_once(host_, slot_))
-        return Waited::Response;
-    const Clock::time_point now = Clock::now();
+// The clock runs from the first time that somebody looks at it.
+void Call::begin_turn(Clock::time_point now) {
     if (slot_.started == Clock::time_point{})
         slot_.started = now;
     if (bound_ == Clock::time_point{})
         bound_ = now + kSchedulerBound;
+}
+
+Waited Call::wait(bool spin) {
+    if (spin && response_came_at_once(host_, slot_))
+        return Waited::Response;
+    begin_turn(Clock::now());
     return await_response(host_, slot_, spin, limit());
 }
 
 // A host that asks for upcalls without end gets answers, but no more time than one that is silent.
 bool Call::turn_is_over() {
     const Clock::time_point now = Clock::now();
-    if (slot_.started == Clock::time_point{})
-        slot_.started = now;
-    if (bound_ == Clock::time_point{})
-        bound_ = now + kSchedulerBound;
+    begin_turn(now);
     if (turn_end_ == Clock::time_point{})
         turn_end_ = now + kAliveCheck;
     if (now < std::min(deadline(), bounded() ? bound_ : turn_end_))
@@ -170,7 +169,7 @@ ERL_NIF_TERM Call::drive(bool spin) {
         if (enif_is_current_process_alive(env_) == 0) {
             if (call_.reserved)
                 release_dirty_scheduler();
-            adopt_orphan(host_, slot_, call_.generation);
+            adopt_orphan(host_, slot_);
             return enif_make_badarg(env_); // nobody gets it
         }
         spin = false;
@@ -390,7 +389,7 @@ ERL_NIF_TERM continue_call(ErlNifEnv* env, ActiveCall call, Place place) {
 
 void abandon_call(const ActiveCall& call, bool mid_chain) {
     if (!mid_chain)
-        return adopt_orphan(*call.host, *call.slot, call.generation);
+        return adopt_orphan(*call.host, *call.slot);
     if (!call.host->ended())
         ring_doorbell(*call.host, *call.slot, RequestKind::Abandon);
     release_slot(*call.host, *call.slot);

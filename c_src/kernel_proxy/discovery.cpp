@@ -78,8 +78,8 @@ Discovered discover(const Sidecar& wanted) {
     else
         shared.library->rediscover(wanted);
     std::string why;
-    Host* host = shared.library->start_host(
-        Clock::now() + std::chrono::milliseconds(wanted.options.load_timeout), &why);
+    Host* host =
+        shared.library->start_host(deadline_after(Clock::now(), wanted.options.load_timeout), &why);
     if (host == nullptr)
         return failed(why.find("opened") == std::string::npos ? "nif_host" : "load_failed",
                       wanted.library + ": " + why);

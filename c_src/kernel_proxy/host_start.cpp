@@ -8,6 +8,7 @@
 #include "kernel_proxy/library.hpp"
 #include "kernel_proxy/observer.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
@@ -50,7 +51,7 @@ std::string receive(int control, int pidfd, Clock::time_point deadline, std::str
         if (left.count() <= 0)
             return "it did not answer in time";
         pollfd ready[2] = {{control, POLLIN, 0}, {pidfd, POLLIN, 0}};
-        poll(ready, 2, static_cast<int>(left.count()) + 1);
+        poll(ready, 2, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)) + 1);
         bool would_block = false;
         if (auto packet = ipc::receive_packet(control, 0, ipc::Wait::No, &would_block)) {
             bytes = std::move(packet->bytes);

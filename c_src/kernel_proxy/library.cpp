@@ -183,7 +183,7 @@ Host* Library::start_host_locked(Clock::time_point deadline, std::string* why) {
 
 Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* why,
                              std::uint64_t* generation) {
-    const auto timeout = std::chrono::milliseconds(options().load_timeout);
+    const auto timeout = duration_of(options().load_timeout);
     const std::unique_lock guard(start_lock_, timeout);
     if (!guard) {
         *why = {HostEnd::Kind::StartFailed, 0, "another start does not end"};
@@ -222,8 +222,8 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
     ErlNifResourceType* resources = ResourceTable::open_type(env);
     if (resources == nullptr)
         return kHostFailed;
-    const auto timeout = std::chrono::milliseconds(old != nullptr ? options().upgrade_timeout
-                                                                  : options().load_timeout);
+    const auto timeout =
+        duration_of(old != nullptr ? options().upgrade_timeout : options().load_timeout);
     const std::unique_lock guard(start_lock_, timeout);
     if (!guard) {
         std::fprintf(stderr, "cordon: %s: another start does not end\n", path().c_str());

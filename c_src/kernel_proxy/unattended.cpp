@@ -2,7 +2,9 @@
 
 #include "compat_ipc/futex.hpp"
 #include "kernel_proxy/background.hpp"
+#include "kernel_proxy/call_request.hpp"
 #include "kernel_proxy/library.hpp"
+#include "kernel_proxy/response_wait.hpp"
 #include "kernel_proxy/upcall_service.hpp"
 #include "shared_heap/wild.hpp"
 
@@ -13,8 +15,6 @@
 
 namespace cordon::proxy {
 namespace {
-
-// ------------------------------------------------
 
 // Terms of upcalls that no process' environment is there for.
 struct OwnEnv {
@@ -49,7 +49,6 @@ void answer_and_ring(ipc::RequestHalf& request, const ipc::ResponseHalf& respons
 struct Orphan {
     Host* host;
     Slot* slot;
-    std::uint64_t generation;
     Clock::time_point deadline;
 };
 
@@ -84,21 +83,17 @@ bool advance(const Orphan& orphan) {
             const auto status = Wild<ipc::ResponseStatus>::read(&response.status).unchecked();
             if (!host.ended() && status == ipc::ResponseStatus::Upcall) {
                 if (serve_guarded(host, response, request, slot.arena)) {
-                    slot.seq = ipc::next_seq(slot.seq, ipc::RequestKind::Answer);
-                    answer_and_ring(request, response, slot.seq);
+                    ring_doorbell(host, slot, ipc::RequestKind::Answer);
                     return false;
                 }
             } else if (!host.ended()) {
-                slot.seq = ipc::next_seq(slot.seq, ipc::RequestKind::Abandon);
-                answer_and_ring(request, response, slot.seq);
+                ring_doorbell(host, slot, ipc::RequestKind::Abandon);
             }
         } else {
             return false;
         }
     }
-    for (Chunk& chunk : slot.arena.take_chunks())
-        host.chunks()->drop(std::move(chunk));
-    host.give_back(slot);
+    release_slot(host, slot);
     return true;
 }
 
@@ -128,11 +123,10 @@ bool serve_channels(Host& host) {
     return served;
 }
 
-void adopt_orphan(Host& host, Slot& slot, std::uint64_t generation) {
-    const std::int64_t timeout = host.library().options().call_timeout;
+void adopt_orphan(Host& host, Slot& slot) {
     const Clock::time_point deadline =
-        timeout < 0 ? Clock::time_point::max() : Clock::now() + std::chrono::milliseconds(timeout);
-    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, generation, deadline}] {
+        deadline_after(Clock::now(), host.library().options().call_timeout);
+    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, deadline}] {
         orphans.push_back(orphan);
         poll_orphans();
     });

@@ -4,8 +4,6 @@
 
 #include "kernel_proxy/host.hpp"
 
-#include <cstdint>
-
 namespace cordon::proxy {
 
 // By the upcall thread: all channels of the host that hold a request. False when none did.
@@ -13,6 +11,6 @@ bool serve_channels(Host& host);
 
 // By the upcall thread from now on: a call whose caller has gone runs to its end, its upcalls are
 // served, its result is dropped and its slot given back.
-void adopt_orphan(Host& host, Slot& slot, std::uint64_t generation);
+void adopt_orphan(Host& host, Slot& slot);
 
 } // namespace cordon::proxy
