@@ -35,6 +35,18 @@ bool find_proxy(const char* json, char* value, std::size_t size) {
     return *at == '"' && length > 0;
 }
 
+// Makes a path that is relative to the sidecar's directory absolute; false if it gets too long.
+bool beside(const char* sidecar, char* path, std::size_t size) {
+    const std::size_t directory =
+        static_cast<std::size_t>(std::strrchr(sidecar, '/') - sidecar) + 1;
+    const std::size_t length = std::strlen(path) + 1;
+    if (directory + length > size)
+        return false;
+    std::memmove(path + directory, path, length);
+    std::memcpy(path, sidecar, directory);
+    return true;
+}
+
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) ErlNifEntry* nif_init() {
@@ -62,6 +74,9 @@ extern "C" __attribute__((visibility("default"))) ErlNifEntry* nif_init() {
     std::free(json);
     if (!found)
         return fail(path, "the sidecar names no proxy", sidecar);
+
+    if (*proxy != '/' && !beside(sidecar, proxy, sizeof proxy))
+        return fail(path, "the path of the proxy is too long", proxy);
 
     void* handle = dlopen(proxy, RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr)

@@ -2,6 +2,7 @@
 
 #include <boost/property_tree/json_parser.hpp>
 #include <boost/property_tree/ptree.hpp>
+#include <filesystem>
 #include <sstream>
 #include <stdexcept>
 
@@ -71,6 +72,9 @@ Sidecar read_sidecar(const std::string& file) try {
         sidecar.manifest.functions.push_back({entry.get<std::string>("name"),
                                               entry.get<std::uint32_t>("arity"),
                                               entry.get<std::uint32_t>("flags")});
+    const std::filesystem::path directory = std::filesystem::path(file).parent_path();
+    for (std::string* path : {&sidecar.proxy, &sidecar.nif_host, &sidecar.library})
+        *path = (directory / *path).lexically_normal(); // an absolute one stays what it is
     return sidecar;
 } catch (const std::exception& error) {
     throw std::runtime_error("the sidecar " + file + " cannot be used: " + error.what() +

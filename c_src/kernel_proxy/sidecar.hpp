@@ -1,6 +1,6 @@
 // The sidecar: the file beside a shim that says what the shim stands for. JSON, written when the
 // shim is made (discovery), read by nif_init. The manifest in it is what the VM is told of the
-// library.
+// library. Paths in it may be relative to the directory that it lies in.
 #pragma once
 
 #include "compat_ipc/control_message.hpp"
@@ -30,7 +30,7 @@ struct Sidecar {
 inline constexpr int kSidecarVersion = 1;
 
 std::string write_sidecar(const Sidecar& sidecar);
-// Throws std::runtime_error that names the file and what is wrong with it.
+// With absolute paths. Throws std::runtime_error that names the file and what is wrong with it.
 Sidecar read_sidecar(const std::string& file);
 
 } // namespace cordon::proxy
