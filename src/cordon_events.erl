@@ -11,8 +11,8 @@
 -export([start_link/0, ensure_started/0, hosts/0]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
-%% A library's host keeps its observer over all its generations.
--type key() :: {module(), Library :: string()}.
+%% A host keeps its observer over all its generations.
+-type key() :: {module(), Library :: string()} | {group, string()}.
 -type state() :: #{key() => pid()}.
 
 %% @doc Start function of the supervisor: takes over the process that runs
@@ -96,7 +96,10 @@ observe_all(Hosts) ->
 -spec observe(atom(), map(), state()) -> state().
 observe(Event, #{module := Module, library := Library} = Info, Hosts)
   when Event =:= host_started; Event =:= host_down; Event =:= host_known ->
-    Key = {Module, Library},
+    Key = case Info of
+              #{group := Group} -> {group, Group};
+              #{} -> {Module, Library}
+          end,
     case Hosts of
         #{Key := Pid} ->
             cordon_host:event(Pid, Event, Info),

@@ -17,7 +17,8 @@
           load := boolean(), upgrade := boolean(), unload := boolean()}.
 -type host() ::
         #{host := pos_integer(), os_pid := integer(), generation := pos_integer(),
-          module := atom(), library := string(), state := running | down,
+          module := atom(), library := string(), modules := [atom()],
+          group => string(), state := running | down,
           calls := non_neg_integer(), age_ms := non_neg_integer()}.
 
 -spec init() -> ok | error().

@@ -15,6 +15,9 @@
 %%%     what is not touched costs nothing</td><td>64 GiB</td></tr>
 %%% <tr><td>`atom_limit'</td><td>new atoms that the library may make in the VM</td>
 %%%     <td>100000</td></tr>
+%%% <tr><td>`group'</td><td>libraries with the same name here share one host: for those
+%%%     that need each other's memory. The host is as large as the largest of them asks
+%%%     for; when one crashes, all its libraries start anew</td><td>none</td></tr>
 %%% </table>
 -module(cordon_options).
 
@@ -27,7 +30,8 @@
                      upgrade_timeout := pos_integer(),
                      stack_size := pos_integer(),
                      pool_size := pos_integer(),
-                     atom_limit := non_neg_integer()}.
+                     atom_limit := non_neg_integer(),
+                     group := atom() | string()}.
 
 -define(KIB, 1024).
 -define(MIB, (1024 * ?KIB)).
@@ -53,7 +57,10 @@
           fun(V) -> in(V, 64 * ?MIB, 16 * 1024 * ?GIB) end},
          {atom_limit, 100000,
           "a number of atoms from 0 to 1000000000",
-          fun(V) -> in(V, 0, 1000000000) end}]).
+          fun(V) -> in(V, 0, 1000000000) end},
+         {group, undefined,
+          "a name (atom or string) of 1 to 64 of the characters a-z A-Z 0-9 _ - .",
+          fun is_name/1}]).
 
 %% @doc All options, with defaults for those not given; or a text for each that
 %% is wrong.
@@ -88,6 +95,14 @@ errors(Key, Value) ->
 -spec in(term(), integer(), integer()) -> boolean().
 in(Value, Low, High) ->
     is_integer(Value) andalso Value >= Low andalso Value =< High.
+
+%% A group is a part of file names and process names too.
+-spec is_name(term()) -> boolean().
+is_name(Name) when is_atom(Name) ->
+    Name =:= undefined orelse is_name(atom_to_list(Name));
+is_name(Name) ->
+    is_list(Name) andalso
+        re:run(Name, "^[a-zA-Z0-9_.-]{1,64}$", [{capture, none}, dollar_endonly]) =:= match.
 
 %% Values are printed up to a length at which a message stays readable.
 -spec text(string(), [term()]) -> string().

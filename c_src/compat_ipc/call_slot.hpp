@@ -30,10 +30,10 @@ using term::Word;
 
 enum class RequestKind : std::uint8_t {
     None = 0,
-    Call = 1,     // function = index in the library's table
-    Load = 2,     // args[0] = load info -> Ok with a small integer
-    Upgrade = 3,  // as Load; `old_instance` is the one that is replaced
-    Unload = 4,   // the instance is forgotten; the last one unmaps the library -> Ok
+    Call = 1,    // function = index in the library's table
+    Load = 2,    // function = number of the library, args[0] = load info -> Ok with a small integer
+    Upgrade = 3, // as Load; `old_instance` is the one that is replaced
+    Unload = 4,  // the instance is forgotten; the last one unmaps the library -> Ok
     Continue = 5, // next step of an enif_schedule_nif chain
     Answer = 6,   // to the upcall that the response half holds
     Done = 7,     // the final response has been imported

@@ -97,11 +97,12 @@ struct Ready {
     MSGPACK_DEFINE(beam_window, host_segment)
 };
 
-// BEAM -> host: open the library and tell what is in it.
+// BEAM -> host: open a library and tell what is in it. `library`: its number from now on.
 struct Open {
     static constexpr MessageType kType = MessageType::Open;
+    std::uint32_t library = 0;
     std::string path;
-    MSGPACK_DEFINE(path)
+    MSGPACK_DEFINE(library, path)
 };
 
 struct FunctionRecord {

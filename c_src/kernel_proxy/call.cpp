@@ -169,7 +169,7 @@ ERL_NIF_TERM Call::drive(bool spin) {
         if (enif_is_current_process_alive(env_) == 0) {
             if (call_.reserved)
                 release_dirty_scheduler();
-            adopt_orphan(host_, slot_);
+            adopt_orphan(host_, slot_, library_.options().call_timeout);
             return enif_make_badarg(env_); // nobody gets it
         }
         spin = false;
@@ -258,7 +258,7 @@ ERL_NIF_TERM Call::finish_unsupported() {
 }
 
 ERL_NIF_TERM Call::raise_unsupported(ERL_NIF_TERM name) {
-    report_unsupported(host_, call_.function, name);
+    report_unsupported(host_, library_, call_.function, name);
     host_.kill({HostEnd::Kind::Unsupported});
     account();
     release_slot(host_, slot_);
@@ -364,7 +364,7 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
             give_up();
             throw;
         }
-        slot->function.store(function, std::memory_order_relaxed);
+        slot->called.store(&library.function_state(function), std::memory_order_relaxed);
         if (!host->ensure_worker(*slot))
             host->kill({HostEnd::Kind::Protocol, 0, "control_socket"});
         return drive_call(env, call, place, ring_doorbell(*host, *slot, RequestKind::Call));
@@ -389,7 +389,7 @@ ERL_NIF_TERM continue_call(ErlNifEnv* env, ActiveCall call, Place place) {
 
 void abandon_call(const ActiveCall& call, bool mid_chain) {
     if (!mid_chain)
-        return adopt_orphan(*call.host, *call.slot);
+        return adopt_orphan(*call.host, *call.slot, call.instance->library->options().call_timeout);
     if (!call.host->ended())
         ring_doorbell(*call.host, *call.slot, RequestKind::Abandon);
     release_slot(*call.host, *call.slot);

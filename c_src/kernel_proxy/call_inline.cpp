@@ -20,7 +20,8 @@ bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, RequestKi
     const Clock::time_point deadline = Clock::now() + timeout;
     bool done = false;
     try {
-        write_request(env, host, *slot, ERL_NIF_THR_NORMAL_SCHEDULER, instance.id, 0, 1, &info);
+        write_request(env, host, *slot, ERL_NIF_THR_NORMAL_SCHEDULER, instance.id,
+                      instance.library->number(), 1, &info);
         host.request(*slot).old_instance = old_instance;
         if (!host.ensure_worker(*slot))
             throw ProtocolViolation("control_socket");

@@ -73,18 +73,19 @@ Discovered discover(const Sidecar& wanted) {
         return failed("load_failed", wrong);
     Discovery& shared = discovery();
     const std::scoped_lock guard(shared.lock);
+    Sidecar alone = wanted;
+    alone.options.group.clear(); // looked at in a host that no others are in
     if (shared.library == nullptr)
-        shared.library = new Library(wanted);
+        shared.library = new Library(std::move(alone));
     else
-        shared.library->rediscover(wanted);
+        shared.library->rediscover(std::move(alone));
     std::string why;
-    Host* host =
-        shared.library->start_host(deadline_after(Clock::now(), wanted.options.load_timeout), &why);
+    Discovered result;
+    Host* host = shared.library->start_and_open(
+        deadline_after(Clock::now(), wanted.options.load_timeout), &result.manifest, &why);
     if (host == nullptr)
         return failed(why.find("opened") == std::string::npos ? "nif_host" : "load_failed",
                       wanted.library + ": " + why);
-    Discovered result;
-    result.manifest = host->opened();
     host->kill({HostEnd::Kind::Stopped});
     const std::string& text = result.manifest.text;
     switch (static_cast<ipc::OpenError>(result.manifest.error)) {

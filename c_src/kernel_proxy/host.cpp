@@ -3,8 +3,8 @@
 #include "compat_ipc/futex.hpp"
 #include "compat_ipc/packet_socket.hpp"
 #include "kernel_proxy/background.hpp"
+#include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host_watch.hpp"
-#include "kernel_proxy/library.hpp"
 #include "kernel_proxy/observer.hpp"
 #include "kernel_proxy/spin_grants.hpp"
 
@@ -30,8 +30,7 @@ std::uint32_t thread_index() {
 
 } // namespace
 
-Host::Host(Library& library)
-    : library_(library), slots_(std::make_unique<Slot[]>(ipc::kCallSlots)) {
+Host::Host(Group& group) : group_(group), slots_(std::make_unique<Slot[]>(ipc::kCallSlots)) {
     for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
         slots_[i].index = i;
 }
@@ -59,7 +58,7 @@ Slot* Host::take_slot() {
 }
 
 void Host::give_back(Slot& slot) {
-    slot.function.store(Slot::kNoFunction, std::memory_order_relaxed);
+    slot.called.store(nullptr, std::memory_order_relaxed);
     slot.busy.store(0, std::memory_order_release);
 }
 
@@ -76,12 +75,11 @@ void Host::set_end(HostEnd end) {
         if (ended_.load(std::memory_order_relaxed) != 0)
             return;
         for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
-            if (const std::uint32_t function = slots_[i].function.load(std::memory_order_relaxed);
-                slots_[i].busy.load(std::memory_order_relaxed) != 0 &&
-                function != Slot::kNoFunction)
+            if (const FunctionState* called = slots_[i].called.load(std::memory_order_relaxed);
+                slots_[i].busy.load(std::memory_order_relaxed) != 0 && called != nullptr)
                 // The call that did it comes first, as far as the host can be believed.
                 calls_at_end_.insert(i == end.slot ? calls_at_end_.begin() : calls_at_end_.end(),
-                                     function);
+                                     called);
         end_ = std::move(end);
         accepts_.store(false, std::memory_order_seq_cst);
         ended_.store(1, std::memory_order_seq_cst);
@@ -145,7 +143,7 @@ void Host::on_process_gone(std::optional<int> status) {
     // Reported before a new host may start: events come in order.
     if (was_running)
         report_host_down(
-            library_,
+            group_,
             {id_, os_pid_, generation_,
              std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_at_),
              calls_at_end_, HostEnd::read_frames(host_layout().crash)},

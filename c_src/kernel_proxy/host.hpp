@@ -1,4 +1,4 @@
-// One host process as the BEAM side sees it. A Host object belongs to its library for good and is
+// One host process as the BEAM side sees it. A Host object belongs to its group for good and is
 // used again for later generations once it has been closed: a thread that has read a pointer to it
 // may always look into it (and finds it not accepting calls, or serving a later generation).
 #pragma once
@@ -25,6 +25,8 @@
 
 namespace cordon::proxy {
 
+struct FunctionState;
+class Group;
 class HostWatch;
 class Library;
 
@@ -37,30 +39,31 @@ struct alignas(64) Slot {
     bool consumes_timeslice = false; // this call tells the scheduler itself what it uses
     std::uint32_t index = 0;
     std::uint32_t seq = 0;
-    std::atomic<std::uint32_t> function{kNoFunction}; // of the call in flight
-    Clock::time_point started{};                      // set when the call has to wait longer
+    std::atomic<const FunctionState*> called{nullptr}; // what the call in flight runs
+    Clock::time_point started{};                       // set when the call has to wait longer
     ArgumentArena arena;
     Move move;
-
-    static constexpr std::uint32_t kNoFunction = ~0U;
 };
 
 class Host {
   public:
-    explicit Host(Library& library);
+    explicit Host(Group& group);
 
     enum class State { Closed, Starting, Running, Ended };
 
-    Library& library() const { return library_; }
+    Group& group() const { return group_; }
     std::uint64_t id() const { return id_; }
     std::uint64_t generation() const { return generation_; }
     pid_t os_pid() const { return os_pid_; }
     Clock::time_point started_at() const { return started_at_; }
 
-    // Starts a process and has it open the library. Empty when it runs, or what failed. Only in
-    // state Closed; one thread at a time (the library's start lock).
-    std::string start(std::uint64_t generation, Clock::time_point deadline);
-    const ipc::Opened& opened() const { return opened_; }
+    // Starts a process. Empty when it runs, or what failed. Only in state Closed; one thread at a
+    // time (the group's start lock).
+    std::string start(const std::string& nif_host, std::uint64_t generation,
+                      Clock::time_point deadline);
+    // Has the process open a library. Empty when it has answered, or what failed: then it is
+    // killed. For who holds the group's start lock.
+    std::string open(const Library& library, Clock::time_point deadline, ipc::Opened* opened);
     State state() const { return state_.load(std::memory_order_acquire); }
 
     // True from the start until the first sign of its end.
@@ -132,14 +135,16 @@ class Host {
     const ipc::HostSegmentLayout& host_layout() const {
         return *reinterpret_cast<const ipc::HostSegmentLayout*>(segment_.data());
     }
-    std::string start_process(std::uint64_t generation, Clock::time_point deadline);
+    std::string start_process(const std::string& nif_host, std::uint64_t generation,
+                              Clock::time_point deadline);
     std::string exchange_setup(Clock::time_point deadline);
+    std::string explain_failure(std::string wrong);
     void set_end(HostEnd end);
     void wake_waiters();
     void on_process_gone(std::optional<int> status);
     void close_when_idle();
 
-    Library& library_;
+    Group& group_;
     std::atomic<std::uint64_t> id_{0};
     std::atomic<std::uint64_t> generation_{0};
     std::atomic<pid_t> os_pid_{0};
@@ -154,7 +159,6 @@ class Host {
     Fd pidfd_;                      // used and closed under end_lock_
     std::uint64_t window_base_ = 0; // of the host's address space; wild, for subtraction only
     std::uint64_t host_base_ = 0;
-    ipc::Opened opened_;
     std::shared_ptr<ChunkStore> chunks_;
     EventSender events_;
     std::unique_ptr<Slot[]> slots_;
@@ -165,7 +169,7 @@ class Host {
     bool process_gone_ = true;
     bool going_ = false; // one thread has begun to say so
     std::atomic<bool> starting_{false};
-    std::vector<std::uint32_t> calls_at_end_; // functions in flight
+    std::vector<const FunctionState*> calls_at_end_; // in flight
     HostEnd end_;
     std::atomic<std::uint32_t> ended_{0};
     std::atomic<std::uint32_t> waiters_{0};

@@ -43,6 +43,11 @@ std::pair<Fd, Fd> make_pipe() {
     return {Fd(ends[0]), Fd(ends[1])};
 }
 
+// For ps and top.
+std::string process_name(const Group& group) {
+    return group.name().empty() ? group.first_library().module_name() : group.name();
+}
+
 // The next packet of the host, or what went wrong.
 std::string receive(int control, int pidfd, Clock::time_point deadline, std::string& bytes) {
     for (;;) {
@@ -64,17 +69,19 @@ std::string receive(int control, int pidfd, Clock::time_point deadline, std::str
 
 } // namespace
 
-std::string Host::start(std::uint64_t generation, Clock::time_point deadline) {
+std::string Host::start(const std::string& nif_host, std::uint64_t generation,
+                        Clock::time_point deadline) {
     // Nothing is closed under us while this is set.
     starting_.store(true, std::memory_order_seq_cst);
-    std::string wrong = start_process(generation, deadline);
+    std::string wrong = start_process(nif_host, generation, deadline);
     starting_.store(false, std::memory_order_release);
     return wrong;
 }
 
-std::string Host::start_process(std::uint64_t generation, Clock::time_point deadline) try {
+std::string Host::start_process(const std::string& nif_host, std::uint64_t generation,
+                                Clock::time_point deadline) try {
     KeeperClient& keeper = KeeperClient::instance();
-    if (std::string wrong = keeper.ensure_running(library_.nif_host()); !wrong.empty())
+    if (std::string wrong = keeper.ensure_running(nif_host); !wrong.empty())
         return wrong;
     id_ = keeper.next_host_id();
     generation_ = generation;
@@ -86,12 +93,12 @@ std::string Host::start_process(std::uint64_t generation, Clock::time_point dead
         ended_.store(0, std::memory_order_relaxed);
     }
 
-    const std::string name = "cordon_" + library_.module_name();
+    const std::string name = "cordon_" + process_name(group_);
     const Fd beam_fd = create_memory(name + "_beam", ipc::kBeamSegmentBytes);
     beam_ = map_memory(beam_fd.get(), ipc::kBeamSegmentBytes, Access::ReadWrite);
     seal_beam_memory(beam_fd.get());
-    segment_fd_ = create_memory(name + "_host", library_.options().pool_size);
-    segment_ = map_memory(segment_fd_.get(), library_.options().pool_size, Access::ReadOnly);
+    segment_fd_ = create_memory(name + "_host", group_.pool_size());
+    segment_ = map_memory(segment_fd_.get(), group_.pool_size(), Access::ReadOnly);
     seal_host_memory(segment_fd_.get());
 
     auto [ours, theirs] = ipc::packet_socket_pair();
@@ -133,7 +140,7 @@ std::string Host::start_process(std::uint64_t generation, Clock::time_point dead
         pidfd_ = std::move(spawned.pidfd);
     }
     theirs.reset();
-    watch_->start(library_, id_, fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 3), std::move(output_read),
+    watch_->start(group_, id_, fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 3), std::move(output_read),
                   std::move(doorbell_read), *this, [this, id] {
                       if (id_ == id)
                           on_process_gone(std::nullopt);
@@ -141,20 +148,15 @@ std::string Host::start_process(std::uint64_t generation, Clock::time_point dead
 
     if (ended()) // the keeper went while we started: it could not be killed before
         kill({HostEnd::Kind::KeeperDown});
-    if (std::string wrong = exchange_setup(deadline); !wrong.empty()) {
-        // When it ended by itself, how it did says more.
-        if (await_gone(Clock::now() + kEndGrace))
-            wrong += " (" + end().to_text() + ")";
-        kill({HostEnd::Kind::StartFailed, 0, wrong});
-        return "the host (process " + std::to_string(os_pid_) + ") could not be set up: " + wrong;
-    }
+    if (std::string wrong = exchange_setup(deadline); !wrong.empty())
+        return explain_failure(std::move(wrong));
     events_.attach(&beam_layout().events, &host_layout(), generation);
     chunks_ = std::make_shared<ChunkStore>(Fd(fcntl(control_.get(), F_DUPFD_CLOEXEC, 3)));
     for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i) {
         Slot& slot = slots_[i];
         slot.seq = 0;
         slot.worker_started = false;
-        slot.function.store(Slot::kNoFunction, std::memory_order_relaxed);
+        slot.called.store(nullptr, std::memory_order_relaxed);
         slot.arena.attach(beam_.data() + ipc::arena_offset(i), ipc::arena_offset(i), window_base_,
                           chunks_.get());
     }
@@ -183,7 +185,7 @@ std::string Host::start_process(std::uint64_t generation, Clock::time_point dead
 }
 
 std::string Host::exchange_setup(Clock::time_point deadline) {
-    const ipc::Setup setup{segment_.size(), atom_segment_size(), library_.options().stack_size,
+    const ipc::Setup setup{segment_.size(), atom_segment_size(), group_.stack_size(),
                            vm_system_info()};
     if (!ipc::send_message(control_.get(), setup))
         return "its control socket is closed";
@@ -193,12 +195,37 @@ std::string Host::exchange_setup(Clock::time_point deadline) {
     const auto ready = ipc::Packet(bytes).as<ipc::Ready>();
     window_base_ = ready.beam_window;
     host_base_ = ready.host_segment;
-    if (!ipc::send_message(control_.get(), ipc::Open{library_.path()}))
-        return "its control socket is closed";
-    if (std::string wrong = receive(control_.get(), pidfd_.get(), deadline, bytes); !wrong.empty())
-        return wrong + " while the library was opened";
-    opened_ = ipc::Packet(bytes).as<ipc::Opened>();
     return "";
+}
+
+std::string Host::open(const Library& library, Clock::time_point deadline,
+                       ipc::Opened* opened) try {
+    // Partner: the closer looks at starting_ after the state was set (both seq_cst).
+    starting_.store(true, std::memory_order_seq_cst);
+    std::string wrong, bytes;
+    if (state_.load(std::memory_order_seq_cst) != State::Running ||
+        !ipc::send_message(control_.get(), ipc::Open{library.number(), library.path()}))
+        wrong = "it ended before the library was opened";
+    else if (wrong = receive(control_.get(), pidfd_.get(), deadline, bytes); !wrong.empty())
+        wrong += " while the library was opened";
+    if (wrong.empty())
+        *opened = ipc::Packet(bytes).as<ipc::Opened>();
+    else
+        wrong = explain_failure(std::move(wrong));
+    starting_.store(false, std::memory_order_release);
+    return wrong;
+} catch (const std::exception& error) {
+    starting_.store(false, std::memory_order_release);
+    kill({HostEnd::Kind::StartFailed, 0, error.what()});
+    return error.what();
+}
+
+// Kills it. When it ended by itself, how it did says more than `wrong`.
+std::string Host::explain_failure(std::string wrong) {
+    if (await_gone(Clock::now() + kEndGrace))
+        wrong += " (" + end().to_text() + ")";
+    kill({HostEnd::Kind::StartFailed, 0, wrong});
+    return "the host (process " + std::to_string(os_pid_) + ") could not be set up: " + wrong;
 }
 
 } // namespace cordon::proxy

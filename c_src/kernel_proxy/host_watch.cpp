@@ -1,7 +1,7 @@
 #include "kernel_proxy/host_watch.hpp"
 
 #include "kernel_proxy/background.hpp"
-#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/group.hpp"
 #include "kernel_proxy/observer.hpp"
 #include "kernel_proxy/unattended.hpp"
 
@@ -30,9 +30,9 @@ HostWatch::HostWatch()
     : pidfd_(control_thread()), output_(control_thread()), grace_(control_thread()),
       doorbell_(upcall_thread()), pause_(upcall_thread()) {}
 
-void HostWatch::start(const Library& library, std::uint64_t host_id, int pidfd, Fd output,
-                      Fd doorbell, Host& host, std::function<void()> on_gone) {
-    library_ = &library;
+void HostWatch::start(const Group& group, std::uint64_t host_id, int pidfd, Fd output, Fd doorbell,
+                      Host& host, std::function<void()> on_gone) {
+    group_ = &group;
     host_id_ = host_id;
     host_ = &host;
     on_gone_ = std::move(on_gone);
@@ -72,7 +72,7 @@ void HostWatch::wait_for_output() {
             return self->wait_for_output();
         if (got <= 0)
             return;
-        if (!report_output(*self->library_, self->host_id_,
+        if (!report_output(*self->group_, self->host_id_,
                            {bytes.data(), static_cast<std::size_t>(got)}))
             self->wait_for_output();
     });
@@ -121,7 +121,7 @@ void HostWatch::stop(std::function<void()> then) {
             std::array<char, kOutputChunk> bytes;
             const ssize_t got = read(self->output_.native_handle(), bytes.data(), bytes.size());
             if (got > 0)
-                report_output(*self->library_, self->host_id_,
+                report_output(*self->group_, self->host_id_,
                               {bytes.data(), static_cast<std::size_t>(got)});
             self->output_.close();
         }

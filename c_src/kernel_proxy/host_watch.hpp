@@ -13,14 +13,14 @@
 
 namespace cordon::proxy {
 
+class Group;
 class Host;
-class Library;
 
 class HostWatch : public std::enable_shared_from_this<HostWatch> {
   public:
     HostWatch();
     // `on_gone`: the process is gone and the keeper has not said so for a while.
-    void start(const Library& library, std::uint64_t host_id, int pidfd, Fd output, Fd doorbell,
+    void start(const Group& group, std::uint64_t host_id, int pidfd, Fd output, Fd doorbell,
                Host& host, std::function<void()> on_gone);
     // Runs `then` on the housekeeping thread once no handler of this can run any more.
     void stop(std::function<void()> then);
@@ -35,7 +35,7 @@ class HostWatch : public std::enable_shared_from_this<HostWatch> {
     void wait_for_output();
     void wait_for_doorbell();
 
-    const Library* library_ = nullptr;
+    const Group* group_ = nullptr;
     Host* host_ = nullptr;
     std::uint64_t host_id_ = 0;
     std::function<void()> on_gone_;

@@ -22,8 +22,7 @@ constexpr char kMinErts[] = "erts-12.0";
 // What load or upgrade returns when it is not the library that has failed.
 constexpr int kHostFailed = 1;
 constexpr auto kUnloadTimeout = 5s;
-// How long a start waits for the process before it to be gone: its files and locks with it.
-constexpr auto kGoneTimeout = 5s;
+std::atomic<std::uint32_t> last_number{0};
 
 std::mutex libraries_lock;
 auto& libraries = *new std::map<std::string, Library*>; // by shim path; outlives the VM's exit
@@ -96,17 +95,16 @@ Library* Library::of_shim(const char* shim, const char* sidecar) try {
 
 Library::Library(Sidecar sidecar)
     : sidecar_(std::move(sidecar)),
-      function_states_(std::make_unique<FunctionState[]>(sidecar_.manifest.functions.size())) {}
+      function_states_(std::make_unique<FunctionState[]>(sidecar_.manifest.functions.size())),
+      group_(&Group::named(sidecar_.options.group)), number_(++last_number) {
+    for (std::uint32_t i = 0; i < sidecar_.manifest.functions.size(); ++i) {
+        function_states_[i].library = this;
+        function_states_[i].index = i;
+    }
+    group_->join(*this);
+}
 
 Library::~Library() = default;
-
-std::vector<Library*> Library::all() {
-    const std::scoped_lock guard(libraries_lock);
-    std::vector<Library*> found;
-    for (const auto& [shim, library] : libraries)
-        found.push_back(library);
-    return found;
-}
 
 // What the VM checks of a library it checks of this entry: names, arities, flags and versions are
 // the real library's, so that its errors are the ones that it would give for that.
@@ -135,63 +133,49 @@ void Library::build_entry() {
     entry_.min_erts = manifest.min_erts.empty() ? kMinErts : manifest.min_erts.c_str();
 }
 
-Host* Library::start_host(Clock::time_point deadline, std::string* why) {
-    const std::unique_lock guard(start_lock_, deadline);
+Host* Library::open_in_host(Clock::time_point deadline, std::string* why) {
+    Host* host = group_->start_host(nif_host(), deadline, why);
+    if (host == nullptr || opened_in_ == host->generation())
+        return host;
+    ipc::Opened opened;
+    if (std::string wrong = host->open(*this, deadline, &opened); !wrong.empty()) {
+        *why = wrong;
+        return nullptr;
+    }
+    if (opened.error != 0) {
+        *why = opened.text;
+        if (!group_->has_instances())
+            host->kill({HostEnd::Kind::StartFailed, 0, *why});
+        return nullptr;
+    }
+    opened_in_ = host->generation();
+    return host;
+}
+
+Host* Library::start_and_open(Clock::time_point deadline, ipc::Opened* opened, std::string* why) {
+    const std::unique_lock guard(group_->start_lock(), deadline);
     if (!guard) {
         *why = "another start does not end";
         return nullptr;
     }
-    return start_host_locked(deadline, why);
-}
-
-Host* Library::start_host_locked(Clock::time_point deadline, std::string* why) {
-    Host* current = current_.load(std::memory_order_acquire);
-    if (current != nullptr && current->accepts_calls())
-        return current;
-    // Files and locks of the library are free only when its last process is gone.
-    for (const auto& before : hosts_) {
-        if (before->await_gone(std::min(deadline, Clock::now() + kGoneTimeout)))
-            continue;
-        before->kill({HostEnd::Kind::Stopped});
-        if (!before->await_gone(std::min(deadline, Clock::now() + kGoneTimeout))) {
-            *why = "the host before it (process " + std::to_string(before->os_pid()) +
-                   ") does not end";
-            return nullptr;
-        }
-    }
-    Host* host = nullptr;
-    for (const auto& candidate : hosts_)
-        if (candidate->state() == Host::State::Closed)
-            host = candidate.get();
-    if (host == nullptr) {
-        hosts_.push_back(std::make_unique<Host>(*this));
-        host = hosts_.back().get();
-    }
-    resources_.clear();
-    if (std::string wrong = host->start(++generation_, deadline); !wrong.empty()) {
-        *why = wrong;
+    Host* host = group_->start_host(nif_host(), deadline, why);
+    if (host == nullptr)
         return nullptr;
-    }
-    if (has_entry() && host->opened().error != 0) {
-        *why = host->opened().text;
-        host->kill({HostEnd::Kind::StartFailed, 0, *why});
-        return nullptr;
-    }
-    current_.store(host, std::memory_order_release);
-    return host;
+    *why = host->open(*this, deadline, opened);
+    return why->empty() ? host : nullptr;
 }
 
 Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* why,
                              std::uint64_t* generation) {
     const auto timeout = duration_of(options().load_timeout);
-    const std::unique_lock guard(start_lock_, timeout);
+    const std::unique_lock guard(group_->start_lock(), timeout);
     if (!guard) {
         *why = {HostEnd::Kind::StartFailed, 0, "another start does not end"};
         return nullptr;
     }
     std::string text;
-    Host* host = start_host_locked(Clock::now() + timeout, &text);
-    *generation = generation_;
+    Host* host = open_in_host(Clock::now() + timeout, &text);
+    *generation = group_->generation();
     if (host == nullptr) {
         *why = {HostEnd::Kind::StartFailed, 0, text};
         return nullptr;
@@ -207,6 +191,7 @@ Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* 
         return nullptr;
     }
     if (code != 0) {
+        opened_in_ = 0; // closed again, when no other instance has it open
         *why = {HostEnd::Kind::Load, code, ""};
         return nullptr;
     }
@@ -219,28 +204,28 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
     ErlNifPid self;
     if (enif_self(env, &self) != nullptr)
         pid_word(self); // teaches the tag of local pids
-    ErlNifResourceType* resources = ResourceTable::open_type(env);
-    if (resources == nullptr)
+    ErlNifResourceType* type = ResourceTable::open_type(env);
+    if (type == nullptr)
         return kHostFailed;
     const auto timeout =
         duration_of(old != nullptr ? options().upgrade_timeout : options().load_timeout);
-    const std::unique_lock guard(start_lock_, timeout);
+    const std::unique_lock guard(group_->start_lock(), timeout);
     if (!guard) {
         std::fprintf(stderr, "cordon: %s: another start does not end\n", path().c_str());
         return kHostFailed;
     }
     std::string why;
-    Host* host = start_host_locked(Clock::now() + timeout, &why);
+    Host* host = open_in_host(Clock::now() + timeout, &why);
     if (host == nullptr) {
         std::fprintf(stderr, "cordon: %s cannot be loaded: %s\n", path().c_str(), why.c_str());
         return kHostFailed;
     }
     auto instance = std::make_unique<ModuleInstance>();
     instance->library = this;
-    instance->id = ++last_instance_;
+    instance->id = group_->next_instance();
     instance->info_env = enif_alloc_env();
     instance->load_info = enif_make_copy(instance->info_env, info);
-    resource_type_.store(resources, std::memory_order_release);
+    ErlNifResourceType* type_before = group_->resources().set_type(*this, type);
 
     // An old instance that this host knows is upgraded; otherwise there is nothing to upgrade from.
     const bool upgrade = old != nullptr && old->loaded_generation.load() == host->generation();
@@ -250,8 +235,10 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
                      upgrade ? old->id : 0, timeout, &code))
         code = kHostFailed;
     if (code != 0) {
+        group_->resources().set_type(*this, type_before);
         enif_free_env(instance->info_env);
-        if (instances_.empty())
+        opened_in_ = 0; // closed again, when no other instance has it open
+        if (!group_->has_instances())
             host->kill({HostEnd::Kind::Stopped});
         return code;
     }
@@ -260,13 +247,14 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
         const std::scoped_lock instances_guard(instances_lock_);
         instances_.push_back(instance.get());
     }
+    group_->instance_loaded();
     *private_data = instance.release();
     return 0;
 }
 
 void Library::unload_instance(ErlNifEnv* env, ModuleInstance* instance) {
-    const std::unique_lock guard(start_lock_, kUnloadTimeout);
-    Host* host = current_.load(std::memory_order_acquire);
+    const std::unique_lock guard(group_->start_lock(), kUnloadTimeout);
+    Host* host = current_host();
     int code = 0;
     if (guard && host != nullptr && host->accepts_calls() &&
         instance->loaded_generation.load() == host->generation())
@@ -278,7 +266,11 @@ void Library::unload_instance(ErlNifEnv* env, ModuleInstance* instance) {
         std::erase(instances_, instance);
         last = instances_.empty();
     }
-    if (last && host != nullptr)
+    if (last) {
+        group_->resources().set_type(*this, nullptr); // the VM frees it now
+        opened_in_ = 0;
+    }
+    if (group_->instance_unloaded() && host != nullptr)
         host->kill({HostEnd::Kind::Stopped}); // statics start anew with the next load
     enif_free_env(instance->info_env);
     delete instance;

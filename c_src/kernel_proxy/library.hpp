@@ -1,9 +1,10 @@
-// A library that is isolated: its manifest, its module instances, its host of today. One object per
-// shim file, made at the first load and kept for good (the VM may still point into its entry).
+// A library that is isolated: its manifest, its module instances, the group whose host it runs in.
+// One object per shim file, made at the first load and kept for good (the VM may still point into
+// its entry).
 #pragma once
 
 #include "kernel_proxy/clock.hpp"
-#include "kernel_proxy/resource_table.hpp"
+#include "kernel_proxy/group.hpp"
 #include "kernel_proxy/sidecar.hpp"
 
 #include <atomic>
@@ -29,6 +30,8 @@ struct ModuleInstance {
 };
 
 struct FunctionState {
+    const Library* library = nullptr;
+    std::uint32_t index = 0;
     // How often in a row calls took longer than a scheduler may wait; see call.
     std::atomic<std::uint32_t> slow{0};
 };
@@ -45,6 +48,7 @@ class Library {
     // False for discovery: nobody has asked for that host by name.
     bool has_entry() const { return entry_.name != nullptr; }
     const Sidecar& sidecar() const { return sidecar_; }
+    std::uint32_t number() const { return number_; }
     const std::string& path() const { return sidecar_.library; }
     const std::string& nif_host() const { return sidecar_.nif_host; }
     const std::string& module_name() const { return sidecar_.manifest.module; }
@@ -54,12 +58,9 @@ class Library {
     }
     FunctionState& function_state(std::uint32_t index) { return function_states_[index]; }
 
+    Group& group() const { return *group_; }
     // nullptr, or one that may just have ended.
-    Host* current_host() const { return current_.load(std::memory_order_acquire); }
-    ErlNifResourceType* resource_type() const {
-        return resource_type_.load(std::memory_order_acquire);
-    }
-    ResourceTable& resources() { return resources_; }
+    Host* current_host() const { return group_->current_host(); }
 
     // The host that runs, started when there is none, with `instance` loaded in it. nullptr: `why`
     // says what failed, `generation` in which. Takes as long as a start takes.
@@ -67,23 +68,8 @@ class Library {
                         std::uint64_t* generation);
     // Discovery: another file, before the next start.
     void rediscover(Sidecar sidecar) { sidecar_ = std::move(sidecar); }
-    // Discovery: a host that has opened the library, nothing loaded.
-    Host* start_host(Clock::time_point deadline, std::string* why);
-
-    // Atoms that this library has had made: false when the quota is used up.
-    bool count_atoms(std::uint64_t more) {
-        if (atoms_made_.fetch_add(more, std::memory_order_relaxed) + more <= options().atom_limit)
-            return true;
-        uncount_atoms(more);
-        return false;
-    }
-
-    void uncount_atoms(std::uint64_t less) {
-        atoms_made_.fetch_sub(less, std::memory_order_relaxed);
-    }
-
-    // All that were ever made.
-    static std::vector<Library*> all();
+    // Discovery: a host that has opened the library, nothing loaded; what it found in `opened`.
+    Host* start_and_open(Clock::time_point deadline, ipc::Opened* opened, std::string* why);
 
   private:
     friend int library_load(ErlNifEnv*, void**, ERL_NIF_TERM);
@@ -93,23 +79,19 @@ class Library {
     void build_entry();
     int load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* old, ERL_NIF_TERM info);
     void unload_instance(ErlNifEnv* env, ModuleInstance* instance);
-    Host* start_host_locked(Clock::time_point deadline, std::string* why);
+    // For who holds the group's start lock: the host, with the library open in it.
+    Host* open_in_host(Clock::time_point deadline, std::string* why);
 
     Sidecar sidecar_;
     ErlNifEntry entry_{};
     std::vector<ErlNifFunc> functions_;
     std::unique_ptr<FunctionState[]> function_states_;
 
-    std::timed_mutex start_lock_;              // one start, load, upgrade or unload at a time
-    std::vector<std::unique_ptr<Host>> hosts_; // of all generations; closed ones are used again
-    std::atomic<Host*> current_{nullptr};
-    std::uint64_t generation_ = 0;
-    std::mutex instances_lock_; // held for moments only
+    Group* group_;
+    const std::uint32_t number_;              // in this VM; the host knows it by that
+    std::atomic<std::uint64_t> opened_in_{0}; // generation of the host that has it open, or 0
+    std::mutex instances_lock_;               // held for moments only
     std::vector<ModuleInstance*> instances_;
-    std::uint32_t last_instance_ = 0;
-    std::atomic<ErlNifResourceType*> resource_type_{nullptr};
-    ResourceTable resources_;
-    std::atomic<std::uint64_t> atoms_made_{0};
 };
 
 } // namespace cordon::proxy

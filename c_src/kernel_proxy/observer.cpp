@@ -1,5 +1,6 @@
 #include "kernel_proxy/observer.hpp"
 
+#include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/library.hpp"
 
@@ -15,6 +16,14 @@ namespace {
 
 std::mutex observer_lock;
 std::optional<ErlNifPid> observer;
+
+void put_library(ErlNifEnv* env, const Library& library, ERL_NIF_TERM* map) {
+    const auto put = [&](const char* key, ERL_NIF_TERM value) {
+        enif_make_map_put(env, *map, enif_make_atom(env, key), value, map);
+    };
+    put("module", enif_make_atom(env, library.module_name().c_str()));
+    put("library", enif_make_string(env, library.path().c_str(), ERL_NIF_LATIN1));
+}
 
 // A map under construction, in an environment of its own.
 class Event {
@@ -39,10 +48,8 @@ class Event {
         std::memcpy(enif_make_new_binary(env_, bytes.size(), &binary), bytes.data(), bytes.size());
         put(key, binary);
     }
-    void put_library(const Library& library) {
-        put("module", enif_make_atom(env_, library.module_name().c_str()));
-        put_string("library", library.path());
-    }
+    void put_group(const Group& group) { proxy::put_group(env_, group, &map_); }
+    void put_library(const Library& library) { proxy::put_library(env_, library, &map_); }
     bool send(const char* name) {
         const std::scoped_lock guard(observer_lock);
         return observer && enif_send(nullptr, &*observer, env_,
@@ -64,37 +71,51 @@ ERL_NIF_TERM mfa(ErlNifEnv* env, const Library& library, std::uint32_t index) {
 
 } // namespace
 
+void put_group(ErlNifEnv* env, const Group& group, ERL_NIF_TERM* map) {
+    put_library(env, group.first_library(), map);
+    const std::vector<Library*> libraries = group.libraries();
+    ERL_NIF_TERM modules = enif_make_list(env, 0);
+    for (auto library = libraries.rbegin(); library != libraries.rend(); ++library)
+        modules = enif_make_list_cell(env, enif_make_atom(env, (*library)->module_name().c_str()),
+                                      modules);
+    enif_make_map_put(env, *map, enif_make_atom(env, "modules"), modules, map);
+    if (!group.name().empty())
+        enif_make_map_put(env, *map, enif_make_atom(env, "group"),
+                          enif_make_string(env, group.name().c_str(), ERL_NIF_LATIN1), map);
+}
+
 void set_observer(const ErlNifPid& pid) {
     const std::scoped_lock guard(observer_lock);
     observer = pid;
 }
 
 void report_host_started(const Host& host) {
-    if (!host.library().has_entry())
-        return; // discovery
+    if (!host.group().is_reported())
+        return;
     Event event;
     event.put_number("host", host.id());
     event.put_number("os_pid", static_cast<std::uint64_t>(host.os_pid()));
     event.put_number("generation", host.generation());
-    event.put_library(host.library());
+    event.put_group(host.group());
     event.send("host_started");
 }
 
-void report_host_down(const Library& library, const HostDown& down, const HostEnd& end) {
-    if (!library.has_entry())
+void report_host_down(const Group& group, const HostDown& down, const HostEnd& end) {
+    if (!group.is_reported())
         return;
     Event event;
     event.put_number("host", down.host);
     event.put_number("os_pid", static_cast<std::uint64_t>(down.os_pid));
     event.put_number("generation", down.generation);
     event.put_number("age_ms", static_cast<std::uint64_t>(down.age.count()));
-    event.put_library(library);
+    event.put_group(group);
     event.put("reason", end.to_term(event.env()));
     if (end.kind == HostEnd::Kind::Signal)
         event.put_number("fault_address", end.fault_address);
     ERL_NIF_TERM calls = enif_make_list(event.env(), 0);
-    for (auto function = down.calls.rbegin(); function != down.calls.rend(); ++function)
-        calls = enif_make_list_cell(event.env(), mfa(event.env(), library, *function), calls);
+    for (auto called = down.calls.rbegin(); called != down.calls.rend(); ++called)
+        calls = enif_make_list_cell(event.env(),
+                                    mfa(event.env(), *(*called)->library, (*called)->index), calls);
     event.put("calls", calls);
     ERL_NIF_TERM backtrace = enif_make_list(event.env(), 0);
     for (auto frame = down.frames.rbegin(); frame != down.frames.rend(); ++frame) {
@@ -107,10 +128,10 @@ void report_host_down(const Library& library, const HostDown& down, const HostEn
     event.send("host_down");
 }
 
-bool report_output(const Library& library, std::uint64_t host, std::string_view bytes) {
+bool report_output(const Group& group, std::uint64_t host, std::string_view bytes) {
     Event event;
     event.put_number("host", host);
-    event.put("module", enif_make_atom(event.env(), library.module_name().c_str()));
+    event.put("module", enif_make_atom(event.env(), group.first_library().module_name().c_str()));
     event.put_binary("data", bytes);
     if (event.send("host_output"))
         return true;
@@ -122,12 +143,13 @@ bool report_output(const Library& library, std::uint64_t host, std::string_view 
     return false;
 }
 
-void report_unsupported(const Host& host, std::uint32_t function, ERL_NIF_TERM name) {
+void report_unsupported(const Host& host, const Library& library, std::uint32_t function,
+                        ERL_NIF_TERM name) {
     Event event;
     event.put_number("host", host.id());
-    event.put_library(host.library());
+    event.put_library(library);
     event.put("function", name);
-    event.put("mfa", mfa(event.env(), host.library(), function));
+    event.put("mfa", mfa(event.env(), library, function));
     event.send("enif_unsupported");
 }
 

@@ -1,6 +1,7 @@
 // The NIFs of module cordon_nif: what the Erlang side asks of the proxy.
 #include "kernel_proxy/call_hop.hpp"
 #include "kernel_proxy/discovery.hpp"
+#include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/keeper_client.hpp"
 #include "kernel_proxy/library.hpp"
@@ -28,6 +29,14 @@ std::optional<std::string> get_text(ErlNifEnv* env, ERL_NIF_TERM term) {
     if (enif_inspect_iolist_as_binary(env, term, &bytes) == 0)
         return std::nullopt;
     return std::string(reinterpret_cast<const char*>(bytes.data), bytes.size);
+}
+
+// A string or an atom; undefined is no name.
+std::string get_name(ErlNifEnv* env, ERL_NIF_TERM term) {
+    char text[256];
+    if (enif_get_atom(env, term, text, sizeof text, ERL_NIF_LATIN1) > 0)
+        return std::strcmp(text, "undefined") == 0 ? "" : text;
+    return get_text(env, term).value_or("");
 }
 
 ERL_NIF_TERM make_binary(ErlNifEnv* env, const std::string& bytes) {
@@ -82,6 +91,10 @@ bool get_option(ErlNifEnv* env, ERL_NIF_TERM map, const char* key, Number* value
 }
 
 bool get_options(ErlNifEnv* env, ERL_NIF_TERM map, LibraryOptions* options) {
+    ERL_NIF_TERM group;
+    if (enif_get_map_value(env, map, atom(env, "group"), &group) == 0)
+        return false;
+    options->group = get_name(env, group);
     return get_option(env, map, "call_timeout", &options->call_timeout) &&
            get_option(env, map, "load_timeout", &options->load_timeout) &&
            get_option(env, map, "upgrade_timeout", &options->upgrade_timeout) &&
@@ -145,15 +158,15 @@ ERL_NIF_TERM observe(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
         return enif_make_badarg(env);
     set_observer(pid);
     // One that ended may have left output unacknowledged.
-    for (const Library* library : Library::all())
-        if (Host* host = library->current_host(); host != nullptr)
+    for (const Group* group : Group::all())
+        if (Host* host = group->current_host(); host != nullptr)
             host->output_done();
     return atom(env, "ok");
 }
 
 Host* find_host(std::uint64_t id) {
-    for (const Library* library : Library::all())
-        if (Host* host = library->current_host(); host != nullptr && host->id() == id)
+    for (const Group* group : Group::all())
+        if (Host* host = group->current_host(); host != nullptr && host->id() == id)
             return host;
     return nullptr;
 }
@@ -169,9 +182,9 @@ ERL_NIF_TERM output_done(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
 
 ERL_NIF_TERM hosts(ErlNifEnv* env, int, const ERL_NIF_TERM[]) {
     ERL_NIF_TERM list = enif_make_list(env, 0);
-    for (const Library* library : Library::all()) {
-        const Host* host = library->current_host();
-        if (host == nullptr)
+    for (const Group* group : Group::all()) {
+        const Host* host = group->current_host();
+        if (host == nullptr || !group->is_reported())
             continue;
         ERL_NIF_TERM map = enif_make_new_map(env);
         const auto put = [&](const char* key, ERL_NIF_TERM value) {
@@ -181,8 +194,7 @@ ERL_NIF_TERM hosts(ErlNifEnv* env, int, const ERL_NIF_TERM[]) {
         put("host", enif_make_uint64(env, host->id()));
         put("os_pid", enif_make_int(env, host->os_pid()));
         put("generation", enif_make_uint64(env, host->generation()));
-        put("module", atom(env, library->module_name().c_str()));
-        put("library", enif_make_string(env, library->path().c_str(), ERL_NIF_LATIN1));
+        put_group(env, *group, &map);
         put("state", atom(env, host->accepts_calls() ? "running" : "down"));
         put("calls", enif_make_uint(env, host->calls_in_flight()));
         put("age_ms", enif_make_int64(

@@ -11,20 +11,24 @@
 
 #include "shared_heap/term.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <erl_nif.h>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace cordon::proxy {
 
+class Group;
 class Host;
 class Library;
 
 struct ProxyResource {
-    Library* library;
+    Group* group;
     std::uint64_t generation;
     std::uint64_t handle;
     std::uint64_t serial; // tells apart proxies of the same handle, one after the other
@@ -34,6 +38,12 @@ class ResourceTable {
   public:
     // Of a module instance's load or upgrade; nullptr when the VM refuses.
     static ErlNifResourceType* open_type(ErlNifEnv* env);
+    // The type that this library's module has, or nullptr when it has none any more: then no proxy
+    // is made of it from here on. Returns the one before.
+    ErlNifResourceType* set_type(const Library& library, ErlNifResourceType* type);
+
+    // The proxy that `term` (a reference) is, or nullptr.
+    const ProxyResource* find_proxy(ErlNifEnv* env, ERL_NIF_TERM term);
 
     // The reference for `handle` of the running `host`, in `env`.
     ERL_NIF_TERM make_reference(ErlNifEnv* env, Host& host, std::uint64_t handle);
@@ -43,11 +53,16 @@ class ResourceTable {
   private:
     static void on_collected(ErlNifEnv* env, void* object);
 
+    const ProxyResource* find_of_any_type(ErlNifEnv* env, ERL_NIF_TERM term) const;
+
     struct Entry {
         std::uint64_t serial;
         std::string encoded; // external term format of the reference
     };
     std::mutex lock_;
+    std::vector<std::pair<const Library*, ErlNifResourceType*>> types_;
+    // The one of types_ when there is just one: then a call needs no lock to look for its proxies.
+    std::atomic<ErlNifResourceType*> only_type_{nullptr};
     std::uint64_t last_serial_ = 0;
     std::unordered_map<std::uint64_t, Entry> entries_;
 };

@@ -13,6 +13,7 @@ using boost::property_tree::ptree;
 
 // One place that names every field, for both directions.
 template <class Field> void describe_options(LibraryOptions& options, const Field& field) {
+    field("options.group", options.group);
     field("options.call_timeout", options.call_timeout);
     field("options.load_timeout", options.load_timeout);
     field("options.upgrade_timeout", options.upgrade_timeout);

@@ -11,6 +11,7 @@
 namespace cordon::proxy {
 
 struct LibraryOptions {
+    std::string group; // name of the group whose host it shares, empty: a host of its own
     std::int64_t call_timeout = -1; // ms, -1: none
     std::int64_t load_timeout = 30'000;
     std::int64_t upgrade_timeout = 5'000;

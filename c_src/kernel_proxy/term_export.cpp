@@ -1,8 +1,8 @@
 #include "kernel_proxy/term_export.hpp"
 
 #include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
-#include "kernel_proxy/library.hpp"
 #include "kernel_proxy/seal.hpp"
 #include "kernel_proxy/vm_words.hpp"
 
@@ -169,21 +169,17 @@ Word Exporter::bitstring(ERL_NIF_TERM term) {
 }
 
 Word Exporter::reference(ERL_NIF_TERM term) {
-    void* object = nullptr;
-    ErlNifResourceType* type = host_.library().resource_type();
-    if (type == nullptr || enif_get_resource(env_, term, type, &object) == 0)
+    const ProxyResource* proxy = host_.group().resources().find_proxy(env_, term);
+    if (proxy == nullptr || proxy->group != &host_.group())
         return external(term, ExternalType::Reference);
-    const auto& proxy = *static_cast<const ProxyResource*>(object);
-    if (proxy.library != &host_.library())
-        return external(term, ExternalType::Reference);
-    if (proxy.generation != host_.generation()) {
+    if (proxy->generation != host_.generation()) {
         if (stale_ == Stale::Throw)
-            throw StaleResource(proxy.generation);
+            throw StaleResource(proxy->generation);
         return external(term, ExternalType::Reference);
     }
     const auto block = allocate(2);
     block.local[0] = term::make_header(Kind::Resource, 1);
-    block.local[1] = proxy.handle;
+    block.local[1] = proxy->handle;
     return term::make_boxed(block.address);
 }
 

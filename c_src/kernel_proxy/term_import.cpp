@@ -1,8 +1,8 @@
 #include "kernel_proxy/term_import.hpp"
 
 #include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
-#include "kernel_proxy/library.hpp"
 #include "kernel_proxy/seal.hpp"
 #include "kernel_proxy/vm_words.hpp"
 #include "shared_heap/wild.hpp"
@@ -234,7 +234,7 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
         return true;
     case Kind::Resource:
         claim(address + 8, 1);
-        *term = host_.library().resources().make_reference(env_, host_, read(address + 8));
+        *term = host_.group().resources().make_reference(env_, host_, read(address + 8));
         return true;
     case Kind::External:
         *term = external(address + 8, size);

@@ -3,7 +3,7 @@
 #include "compat_ipc/futex.hpp"
 #include "kernel_proxy/background.hpp"
 #include "kernel_proxy/call_request.hpp"
-#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/clock.hpp"
 #include "kernel_proxy/response_wait.hpp"
 #include "kernel_proxy/upcall_service.hpp"
 #include "shared_heap/wild.hpp"
@@ -49,6 +49,7 @@ void answer_and_ring(ipc::RequestHalf& request, const ipc::ResponseHalf& respons
 struct Orphan {
     Host* host;
     Slot* slot;
+    std::int64_t timeout; // ms, as the options say
     Clock::time_point deadline;
 };
 
@@ -77,7 +78,7 @@ bool advance(const Orphan& orphan) {
     const ipc::ResponseHalf& response = host.response(slot);
     ipc::RequestHalf& request = host.request(slot);
     if (!host.ended() && Clock::now() >= orphan.deadline)
-        host.kill({HostEnd::Kind::Timeout, host.library().options().call_timeout});
+        host.kill({HostEnd::Kind::Timeout, orphan.timeout});
     if (!host.ended()) {
         if (host.adopt_crash_record() || response.seq.load(std::memory_order_acquire) == slot.seq) {
             const auto status = Wild<ipc::ResponseStatus>::read(&response.status).unchecked();
@@ -123,10 +124,9 @@ bool serve_channels(Host& host) {
     return served;
 }
 
-void adopt_orphan(Host& host, Slot& slot) {
-    const Clock::time_point deadline =
-        deadline_after(Clock::now(), host.library().options().call_timeout);
-    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, deadline}] {
+void adopt_orphan(Host& host, Slot& slot, std::int64_t timeout) {
+    const Clock::time_point deadline = deadline_after(Clock::now(), timeout);
+    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, timeout, deadline}] {
         orphans.push_back(orphan);
         poll_orphans();
     });

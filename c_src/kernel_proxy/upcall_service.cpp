@@ -1,7 +1,7 @@
 #include "kernel_proxy/upcall_service.hpp"
 
 #include "kernel_proxy/beam_atoms.hpp"
-#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/group.hpp"
 #include "kernel_proxy/term_export.hpp"
 #include "kernel_proxy/term_import.hpp"
 #include "kernel_proxy/vm_words.hpp"
@@ -90,7 +90,7 @@ Word Service::make_atom(bool create) {
     const std::string name = text(0);
     ERL_NIF_TERM atom = BeamAtoms::from_text(env_, name, false);
     if (atom == 0 && create) {
-        if (!host_.library().count_atoms(1))
+        if (!host_.group().count_atoms(1))
             return 0;
         atom = BeamAtoms::from_text(env_, name, true);
     }
@@ -198,12 +198,12 @@ std::array<Word, ipc::kAnswerWords> Service::binary_to_term() {
         enif_binary_to_term(env_, data, copy.size(), &decoded, ERL_NIF_BIN2TERM_SAFE);
     if (used == 0 && !safe) {
         // Charged is what the decoded term really has of atoms that were not known here.
-        Library& library = host_.library();
+        Group& group = host_.group();
         const std::uint64_t estimate = possible_atoms(copy);
-        if (!library.count_atoms(estimate))
+        if (!group.count_atoms(estimate))
             throw QuotaUsedUp{};
         used = enif_binary_to_term(env_, data, copy.size(), &decoded, 0);
-        library.uncount_atoms(estimate);
+        group.uncount_atoms(estimate);
         if (used != 0)
             before = BeamAtoms::instance().count();
     }
@@ -211,7 +211,7 @@ std::array<Word, ipc::kAnswerWords> Service::binary_to_term() {
         return {0, 0};
     // A fun made of arbitrary bytes can crash the VM when it is called.
     const Word word = export_term(env_, decoded, host_, arena_, Stale::Plain, Funs::Refuse);
-    if (before && !host_.library().count_atoms(BeamAtoms::instance().count() - *before))
+    if (before && !host_.group().count_atoms(BeamAtoms::instance().count() - *before))
         throw QuotaUsedUp{};
     return {word, used};
 }

@@ -35,9 +35,11 @@ class ControlChannel {
             return false;
         const ipc::Packet message(packet->bytes);
         switch (message.type()) {
-        case ipc::MessageType::Open:
+        case ipc::MessageType::Open: {
+            const auto open = message.as<ipc::Open>();
             return ipc::send_message(socket_.native_handle(),
-                                     open_library(message.as<ipc::Open>().path));
+                                     open_library(open.library, open.path));
+        }
         case ipc::MessageType::StartWorker:
             start_worker(message.as<ipc::StartWorker>().slot);
             return true;

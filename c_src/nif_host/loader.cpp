@@ -18,8 +18,9 @@ struct OldFunction {
 };
 static_assert(sizeof(OldFunction) == 24 && sizeof(ErlNifFunc) == 32);
 
-Library the_library;
+// Of both maps.
 std::shared_mutex instances_lock;
+std::map<std::uint32_t, std::unique_ptr<Library>> libraries; // by number
 std::map<std::uint32_t, std::unique_ptr<Instance>> instances;
 
 bool at_least(const ErlNifEntry& entry, int minor) {
@@ -37,6 +38,12 @@ std::vector<ErlNifFunc> read_functions(const ErlNifEntry& entry) {
         }
     }
     return functions;
+}
+
+Library* find_library(std::uint32_t number) {
+    const std::shared_lock guard(instances_lock);
+    const auto found = libraries.find(number);
+    return found == libraries.end() ? nullptr : found->second.get();
 }
 
 std::string text(const char* string) {
@@ -74,8 +81,10 @@ ipc::Opened describe(const ErlNifEntry& entry) {
 
 } // namespace
 
-ipc::Opened open_library(const std::string& path) {
+ipc::Opened open_library(std::uint32_t number, const std::string& path) {
     using ipc::OpenError;
+    if (Library* library = find_library(number))
+        return describe(*library->init());
     void* handle = dlopen(path.c_str(), RTLD_NOW);
     if (handle == nullptr)
         return failure(OpenError::NotLoadable, text(dlerror()));
@@ -84,22 +93,27 @@ ipc::Opened open_library(const std::string& path) {
         init = dlsym(handle, "_nif_init");
     if (init == nullptr)
         return failure(OpenError::NoInit, text(dlerror()));
-    the_library.path = path;
-    the_library.handle = handle;
-    the_library.init = reinterpret_cast<ErlNifEntry* (*)()>(init);
-    const ErlNifEntry* entry = the_library.init();
+    auto library = std::make_unique<Library>();
+    library->path = path;
+    library->handle = handle;
+    library->init = reinterpret_cast<ErlNifEntry* (*)()>(init);
+    const ErlNifEntry* entry = library->init();
     if (entry == nullptr)
         return failure(OpenError::InitFailed, "nif_init returned NULL");
-    return describe(*entry);
+    ipc::Opened opened = describe(*entry);
+    const std::unique_lock guard(instances_lock);
+    libraries[number] = std::move(library);
+    return opened;
 }
 
-Instance* create_instance(std::uint32_t id) {
-    const ErlNifEntry* entry = the_library.init == nullptr ? nullptr : the_library.init();
+Instance* create_instance(std::uint32_t id, std::uint32_t number) {
+    Library* library = find_library(number);
+    const ErlNifEntry* entry = library == nullptr ? nullptr : library->init();
     if (entry == nullptr)
         return nullptr;
     auto instance = std::make_unique<Instance>();
     instance->id = id;
-    instance->library = &the_library;
+    instance->library = library;
     instance->entry = entry;
     instance->functions = read_functions(*entry);
     const std::unique_lock guard(instances_lock);
@@ -113,16 +127,18 @@ Instance* find_instance(std::uint32_t id) {
 }
 
 void destroy_instance(Instance* instance) {
-    bool last;
+    void* handle;
     {
         const std::unique_lock guard(instances_lock);
+        Library* library = instance->library;
         instances.erase(instance->id);
-        last = instances.empty();
+        for (const auto& [id, other] : instances)
+            if (other->library == library)
+                return;
+        handle = library->handle;
+        std::erase_if(libraries, [&](const auto& known) { return known.second.get() == library; });
     }
-    if (last && the_library.handle != nullptr) {
-        dlclose(the_library.handle);
-        the_library = Library{};
-    }
+    dlclose(handle); // runs code of the library
 }
 
 } // namespace cordon::host

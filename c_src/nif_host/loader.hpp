@@ -1,4 +1,4 @@
-// Opens the library and keeps its module instances.
+// Opens libraries and keeps their module instances.
 #pragma once
 
 #include "compat_ipc/control_message.hpp"
@@ -8,14 +8,15 @@
 
 namespace cordon::host {
 
-// dlopen as the VM does it (RTLD_NOW, local), nif_init, and what it returns.
-ipc::Opened open_library(const std::string& path);
+// dlopen as the VM does it (RTLD_NOW, local), nif_init, and what it returns. `number` is the
+// library's from now on.
+ipc::Opened open_library(std::uint32_t number, const std::string& path);
 
-// A new instance of the open library (nif_init runs again, as for every load_nif); nullptr when no
-// library is open or nif_init gives nothing.
-Instance* create_instance(std::uint32_t id);
+// A new instance of an open library (nif_init runs again, as for every load_nif); nullptr when the
+// library is not open or nif_init gives nothing.
+Instance* create_instance(std::uint32_t id, std::uint32_t library);
 Instance* find_instance(std::uint32_t id); // nullptr if there is none
-// Forgets it; the last one unmaps the library.
+// Forgets it; the last one of its library unmaps the library.
 void destroy_instance(Instance* instance);
 
 } // namespace cordon::host

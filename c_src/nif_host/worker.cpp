@@ -141,7 +141,7 @@ void Worker::run_step(Word result) {
 }
 
 void Worker::serve_load(bool upgrade) {
-    Instance* instance = create_instance(request_.instance);
+    Instance* instance = create_instance(request_.instance, request_.function);
     if (instance == nullptr)
         end_host(ipc::EndKind::Exit, 1);
     begin(load_env_, instance);

@@ -1,0 +1,119 @@
+#include "kernel_proxy/group.hpp"
+
+#include "kernel_proxy/host.hpp"
+#include "kernel_proxy/library.hpp"
+
+#include <algorithm>
+
+namespace cordon::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long a start waits for the process before it to be gone: its files and locks with it.
+constexpr auto kGoneTimeout = 5s;
+
+std::mutex groups_lock;
+auto& groups = *new std::vector<Group*>; // outlives the VM's exit
+
+template <class Option> std::uint64_t largest(const std::vector<Library*>& libraries, Option of) {
+    std::uint64_t found = 0;
+    for (const Library* library : libraries)
+        found = std::max<std::uint64_t>(found, library->options().*of);
+    return found;
+}
+
+} // namespace
+
+Group& Group::named(const std::string& name) {
+    const std::scoped_lock guard(groups_lock);
+    if (!name.empty())
+        for (Group* group : groups)
+            if (group->name_ == name)
+                return *group;
+    groups.push_back(new Group(name));
+    return *groups.back();
+}
+
+std::vector<Group*> Group::all() {
+    const std::scoped_lock guard(groups_lock);
+    std::vector<Group*> found;
+    for (Group* group : groups)
+        if (!group->libraries().empty()) // else its first one is about to come
+            found.push_back(group);
+    return found;
+}
+
+Group::Group(std::string name) : name_(std::move(name)) {}
+
+Group::~Group() = default;
+
+void Group::join(Library& library) {
+    const std::scoped_lock guard(libraries_lock_);
+    libraries_.push_back(&library);
+    atom_limit_.store(largest(libraries_, &LibraryOptions::atom_limit), std::memory_order_relaxed);
+}
+
+std::vector<Library*> Group::libraries() const {
+    const std::scoped_lock guard(libraries_lock_);
+    return libraries_;
+}
+
+const Library& Group::first_library() const {
+    const std::scoped_lock guard(libraries_lock_);
+    return *libraries_.front();
+}
+
+bool Group::is_reported() const {
+    return first_library().has_entry();
+}
+
+std::uint64_t Group::pool_size() const {
+    return largest(libraries(), &LibraryOptions::pool_size);
+}
+
+std::uint64_t Group::stack_size() const {
+    return largest(libraries(), &LibraryOptions::stack_size);
+}
+
+bool Group::count_atoms(std::uint64_t more) {
+    if (atoms_made_.fetch_add(more, std::memory_order_relaxed) + more <=
+        atom_limit_.load(std::memory_order_relaxed))
+        return true;
+    uncount_atoms(more);
+    return false;
+}
+
+Host* Group::start_host(const std::string& nif_host, Clock::time_point deadline, std::string* why) {
+    Host* current = current_host();
+    if (current != nullptr && current->accepts_calls())
+        return current;
+    // Files and locks of a library are free only when its last process is gone.
+    for (const auto& before : hosts_) {
+        if (before->await_gone(std::min(deadline, Clock::now() + kGoneTimeout)))
+            continue;
+        before->kill({HostEnd::Kind::Stopped});
+        if (!before->await_gone(std::min(deadline, Clock::now() + kGoneTimeout))) {
+            *why = "the host before it (process " + std::to_string(before->os_pid()) +
+                   ") does not end";
+            return nullptr;
+        }
+    }
+    Host* host = nullptr;
+    for (const auto& candidate : hosts_)
+        if (candidate->state() == Host::State::Closed)
+            host = candidate.get();
+    if (host == nullptr) {
+        hosts_.push_back(std::make_unique<Host>(*this));
+        host = hosts_.back().get();
+    }
+    resources_.clear();
+    if (std::string wrong = host->start(nif_host, ++generation_, deadline); !wrong.empty()) {
+        *why = wrong;
+        return nullptr;
+    }
+    current_.store(host, std::memory_order_release);
+    return host;
+}
+
+} // namespace cordon::proxy

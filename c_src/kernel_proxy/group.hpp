@@ -1,0 +1,82 @@
+// A group: libraries that share one host. A library that names no group is one by itself. The host
+// of today belongs to the group, and so does all that ends with a host: its resources, the count of
+// generations, the instances that are loaded in it.
+#pragma once
+
+#include "kernel_proxy/clock.hpp"
+#include "kernel_proxy/resource_table.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace cordon::proxy {
+
+class Host;
+class Library;
+
+class Group {
+  public:
+    // The group of that name, made when there is none; without a name a new one. Kept for good.
+    static Group& named(const std::string& name);
+    explicit Group(std::string name);
+    ~Group();
+    // All that a library of was ever loaded.
+    static std::vector<Group*> all();
+
+    // Empty for a library that is by itself.
+    const std::string& name() const { return name_; }
+    // Those that have come to it, in that order; never empty once a host is started.
+    std::vector<Library*> libraries() const;
+    // How the group is called where one library stands for it.
+    const Library& first_library() const;
+    // False for discovery: nobody has asked for that host by name.
+    bool is_reported() const;
+    void join(Library& library);
+
+    // What a host of all of them needs: the largest that any asks for.
+    std::uint64_t pool_size() const;
+    std::uint64_t stack_size() const;
+
+    // nullptr, or one that may just have ended.
+    Host* current_host() const { return current_.load(std::memory_order_acquire); }
+    ResourceTable& resources() { return resources_; }
+
+    // One start, load, upgrade or unload at a time.
+    std::timed_mutex& start_lock() { return start_lock_; }
+    // The rest is for who holds it.
+    // The host that runs, started when there is none; nothing is opened or loaded in a new one.
+    Host* start_host(const std::string& nif_host, Clock::time_point deadline, std::string* why);
+    std::uint64_t generation() const { return generation_; }
+    std::uint32_t next_instance() { return ++last_instance_; }
+    void instance_loaded() { ++instances_; }
+    // True when it was the last one.
+    bool instance_unloaded() { return --instances_ == 0; }
+    bool has_instances() const { return instances_ != 0; }
+
+    // Atoms that its libraries have had made: false when the quota is used up.
+    bool count_atoms(std::uint64_t more);
+    void uncount_atoms(std::uint64_t less) {
+        atoms_made_.fetch_sub(less, std::memory_order_relaxed);
+    }
+
+  private:
+    const std::string name_;
+    mutable std::mutex libraries_lock_; // held for moments only
+    std::vector<Library*> libraries_;
+    std::atomic<std::uint64_t> atom_limit_{0};
+
+    std::timed_mutex start_lock_;
+    std::vector<std::unique_ptr<Host>> hosts_; // of all generations; closed ones are used again
+    std::atomic<Host*> current_{nullptr};
+    std::uint64_t generation_ = 0;
+    std::uint32_t last_instance_ = 0;
+    std::atomic<std::uint32_t> instances_{0}; // an unload that is late changes it without the lock
+    ResourceTable resources_;
+    std::atomic<std::uint64_t> atoms_made_{0};
+};
+
+} // namespace cordon::proxy
