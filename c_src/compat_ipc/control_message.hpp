@@ -27,6 +27,8 @@ enum class MessageType : std::uint32_t {
     StartWorker = 10,
     MapChunk = 11,
     DropChunk = 12,
+    EnterDirectory = 13,
+    DirectoryEntered = 14,
 };
 
 // keeper -> BEAM, first message: which build it is.
@@ -138,6 +140,19 @@ struct Opened {
     std::vector<FunctionRecord> functions;
     MSGPACK_DEFINE(error, text, major, minor, module, vm_variant, min_erts, options, has_load,
                    has_reload, has_upgrade, has_unload, functions)
+};
+
+// BEAM -> host, with fd: the VM's working directory, which becomes the host's.
+struct EnterDirectory {
+    static constexpr MessageType kType = MessageType::EnterDirectory;
+    MSGPACK_DEFINE()
+};
+
+// host -> BEAM.
+struct DirectoryEntered {
+    static constexpr MessageType kType = MessageType::DirectoryEntered;
+    std::int32_t error = 0; // errno of fchdir(2), 0 when done
+    MSGPACK_DEFINE(error)
 };
 
 // BEAM -> host: calls will come through this slot.

@@ -11,6 +11,7 @@
 #include "kernel_proxy/trampoline.hpp"
 #include "kernel_proxy/unattended.hpp"
 #include "kernel_proxy/upcall_service.hpp"
+#include "kernel_proxy/vm_directory.hpp"
 #include "shared_heap/wild.hpp"
 
 #include <algorithm>
@@ -278,11 +279,14 @@ ERL_NIF_TERM Call::ended() {
     return raise_host_down(env_, library_, call_.function, call_.generation, end);
 }
 
-// The host in which `instance` is loaded, or nullptr: then it takes a start.
+// The host in which `instance` is loaded, in the VM's working directory; or nullptr: then it takes
+// a start, or a message at least.
 Host* ready_host(Library& library, const ModuleInstance& instance) {
     Host* host = library.current_host();
     return host != nullptr && host->accepts_calls() &&
-                   instance.loaded_generation.load(std::memory_order_acquire) == host->generation()
+                   instance.loaded_generation.load(std::memory_order_acquire) ==
+                       host->generation() &&
+                   host->directory_version() == VmDirectory::version()
                ? host
                : nullptr;
 }

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -64,6 +65,13 @@ class Host {
     // Has the process open a library. Empty when it has answered, or what failed: then it is
     // killed. For who holds the group's start lock.
     std::string open(const Library& library, Clock::time_point deadline, ipc::Opened* opened);
+    // Takes it into the VM's working directory of now. Empty, or what failed: then it is killed.
+    // For who holds the group's start lock.
+    std::string follow_directory(Clock::time_point deadline);
+    // Of the directory that it is in; see VmDirectory.
+    std::uint64_t directory_version() const {
+        return directory_version_.load(std::memory_order_relaxed);
+    }
     State state() const { return state_.load(std::memory_order_acquire); }
 
     // True from the start until the first sign of its end.
@@ -138,6 +146,8 @@ class Host {
     std::string start_process(const std::string& nif_host, std::uint64_t generation,
                               Clock::time_point deadline);
     std::string exchange_setup(Clock::time_point deadline);
+    std::string exchange(const std::string& packet, std::initializer_list<int> fds,
+                         Clock::time_point deadline, const char* meanwhile, std::string* answer);
     std::string explain_failure(std::string wrong);
     void set_end(HostEnd end);
     void wake_waiters();
@@ -151,6 +161,7 @@ class Host {
     Clock::time_point started_at_{};
     std::atomic<State> state_{State::Closed};
     std::atomic<bool> accepts_{false};
+    std::atomic<std::uint64_t> directory_version_{0}; // relaxed: read by who sees it accept calls
 
     Mapping beam_;
     Mapping segment_;

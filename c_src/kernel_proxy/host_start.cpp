@@ -7,6 +7,7 @@
 #include "kernel_proxy/keeper_client.hpp"
 #include "kernel_proxy/library.hpp"
 #include "kernel_proxy/observer.hpp"
+#include "kernel_proxy/vm_directory.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -19,6 +20,7 @@ namespace cordon::proxy {
 namespace {
 
 constexpr std::chrono::milliseconds kEndGrace{100};
+constexpr std::chrono::seconds kDirectoryTimeout{5};
 
 std::vector<char> vm_system_info() {
     ErlNifSysInfo info{};
@@ -86,6 +88,7 @@ std::string Host::start_process(const std::string& nif_host, std::uint64_t gener
     id_ = keeper.next_host_id();
     generation_ = generation;
     started_at_ = Clock::now();
+    directory_version_.store(0, std::memory_order_relaxed);
     {
         const std::scoped_lock guard(end_lock_);
         end_ = HostEnd{};
@@ -200,24 +203,54 @@ std::string Host::exchange_setup(Clock::time_point deadline) {
 
 std::string Host::open(const Library& library, Clock::time_point deadline,
                        ipc::Opened* opened) try {
-    // Partner: the closer looks at starting_ after the state was set (both seq_cst).
-    starting_.store(true, std::memory_order_seq_cst);
-    std::string wrong, bytes;
-    if (state_.load(std::memory_order_seq_cst) != State::Running ||
-        !ipc::send_message(control_.get(), ipc::Open{library.number(), library.path()}))
-        wrong = "it ended before the library was opened";
-    else if (wrong = receive(control_.get(), pidfd_.get(), deadline, bytes); !wrong.empty())
-        wrong += " while the library was opened";
+    std::string answer;
+    std::string wrong = exchange(ipc::encode(ipc::Open{library.number(), library.path()}), {},
+                                 deadline, "the library was opened", &answer);
     if (wrong.empty())
-        *opened = ipc::Packet(bytes).as<ipc::Opened>();
-    else
-        wrong = explain_failure(std::move(wrong));
-    starting_.store(false, std::memory_order_release);
+        *opened = ipc::Packet(answer).as<ipc::Opened>();
     return wrong;
 } catch (const std::exception& error) {
-    starting_.store(false, std::memory_order_release);
     kill({HostEnd::Kind::StartFailed, 0, error.what()});
     return error.what();
+}
+
+std::string Host::follow_directory(Clock::time_point deadline) try {
+    const std::uint64_t version = VmDirectory::version(); // before the directory is looked at
+    if (directory_version() == version)
+        return "";
+    const Fd directory = VmDirectory::open();
+    // Without a right to it the VM is where the keeper, and so the host, has been from the start.
+    if (directory) {
+        std::string answer;
+        std::string wrong = exchange(ipc::encode(ipc::EnterDirectory{}), {directory.get()},
+                                     std::min(deadline, Clock::now() + kDirectoryTimeout),
+                                     "it entered the VM's working directory", &answer);
+        if (!wrong.empty())
+            return wrong;
+        if (const int error = ipc::Packet(answer).as<ipc::DirectoryEntered>().error; error != 0)
+            return explain_failure(std::string("it cannot enter the VM's working directory (") +
+                                   std::strerror(error) + ")");
+    }
+    directory_version_.store(version, std::memory_order_relaxed);
+    return "";
+} catch (const std::exception& error) {
+    kill({HostEnd::Kind::StartFailed, 0, error.what()});
+    return error.what();
+}
+
+// One question on the control socket. When there is no answer the host is killed.
+std::string Host::exchange(const std::string& packet, std::initializer_list<int> fds,
+                           Clock::time_point deadline, const char* meanwhile, std::string* answer) {
+    // Partner: the closer looks at starting_ after the state was set (both seq_cst).
+    starting_.store(true, std::memory_order_seq_cst);
+    std::string wrong;
+    if (state_.load(std::memory_order_seq_cst) != State::Running ||
+        !ipc::send_packet(control_.get(), packet, fds))
+        wrong = "it ended";
+    else
+        wrong = receive(control_.get(), pidfd_.get(), deadline, *answer);
+    starting_.store(false, std::memory_order_release);
+    return wrong.empty() ? "" : explain_failure(wrong + " while " + meanwhile);
 }
 
 // Kills it. When it ended by itself, how it did says more than `wrong`.

@@ -3,6 +3,7 @@
 #include "kernel_proxy/call.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/trampoline.hpp"
+#include "kernel_proxy/vm_directory.hpp"
 #include "kernel_proxy/vm_words.hpp"
 
 #include <algorithm>
@@ -66,6 +67,7 @@ void library_unload(ErlNifEnv* env, void* private_data) try {
 
 extern "C" __attribute__((visibility("default"))) ErlNifEntry*
 cordon_shim_entry(const char* shim, const char* sidecar) {
+    VmDirectory::watch(); // module cordon_nif need not be there
     Library* library = Library::of_shim(shim, sidecar);
     entering = library;
     return library == nullptr ? nullptr : library->entry();
@@ -135,7 +137,11 @@ void Library::build_entry() {
 
 Host* Library::open_in_host(Clock::time_point deadline, std::string* why) {
     Host* host = group_->start_host(nif_host(), deadline, why);
-    if (host == nullptr || opened_in_ == host->generation())
+    if (host == nullptr)
+        return nullptr;
+    if (*why = host->follow_directory(deadline); !why->empty())
+        return nullptr;
+    if (opened_in_ == host->generation())
         return host;
     ipc::Opened opened;
     if (std::string wrong = host->open(*this, deadline, &opened); !wrong.empty()) {
@@ -161,7 +167,8 @@ Host* Library::start_and_open(Clock::time_point deadline, ipc::Opened* opened, s
     Host* host = group_->start_host(nif_host(), deadline, why);
     if (host == nullptr)
         return nullptr;
-    *why = host->open(*this, deadline, opened);
+    if (*why = host->follow_directory(deadline); why->empty())
+        *why = host->open(*this, deadline, opened);
     return why->empty() ? host : nullptr;
 }
 

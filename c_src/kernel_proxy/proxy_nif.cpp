@@ -6,6 +6,7 @@
 #include "kernel_proxy/keeper_client.hpp"
 #include "kernel_proxy/library.hpp"
 #include "kernel_proxy/observer.hpp"
+#include "kernel_proxy/vm_directory.hpp"
 #include "kernel_proxy/vm_words.hpp"
 
 #include <cstring>
@@ -231,6 +232,7 @@ int load(ErlNifEnv* env, void**, ERL_NIF_TERM info) {
     if (enif_get_map_value(env, info, atom(env, "port"), &value) != 0 &&
         enif_get_local_port(env, value, &port) != 0)
         port_word(port); // teaches the tag of local ports
+    VmDirectory::watch();
     return 0;
 }
 

@@ -7,6 +7,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
+#include <unistd.h>
 
 namespace cordon::host {
 namespace {
@@ -52,6 +54,10 @@ class ControlChannel {
             const auto chunk = message.as<ipc::DropChunk>();
             drop_chunk(chunk.window, chunk.bytes);
             return true;
+        }
+        case ipc::MessageType::EnterDirectory: {
+            const int error = fchdir(packet->fds.at(0).get()) == 0 ? 0 : errno;
+            return ipc::send_message(socket_.native_handle(), ipc::DirectoryEntered{error});
         }
         default:
             return false;

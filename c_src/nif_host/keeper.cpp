@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <clocale>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <linux/close_range.h>
 #include <map>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -48,6 +50,13 @@ class Keeper {
     std::map<std::uint64_t, pid_t> hosts_;
 };
 
+// The scheduler thread that has started us may be bound to one CPU; the VM's first thread is not.
+void take_affinity_of(pid_t process) {
+    cpu_set_t cpus;
+    if (sched_getaffinity(process, sizeof cpus, &cpus) == 0)
+        sched_setaffinity(0, sizeof cpus, &cpus);
+}
+
 void Keeper::prepare() {
     close_range(static_cast<unsigned>(control_.get()) + 1, ~0U, 0);
     prctl(PR_SET_NAME, "cordon_keeper");
@@ -64,6 +73,8 @@ void Keeper::prepare() {
     sigprocmask(SIG_BLOCK, &mask, &inherited_mask_);
     child_signals_ = Fd(signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
     vm_ = Fd(open_pidfd(vm_pid_));
+    take_affinity_of(vm_pid_);
+    setlocale(LC_CTYPE, ""); // as the VM does at its start
 }
 
 int Keeper::run() {
