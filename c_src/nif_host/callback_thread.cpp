@@ -24,10 +24,12 @@ std::atomic<std::uint64_t> queued{0}; // destructors ever queued, and begun
 std::atomic<std::uint64_t> begun{0};
 
 // The thread sleeps on a word that only the BEAM can change, so a wake of ours may come a moment
-// too early: repeated until the thread is up.
-void wake_callback_thread() {
+// too early: repeated until the thread is up, or has been up for what was queued as `number` (by the
+// time that we look it may sleep again).
+void wake_callback_thread(std::uint64_t number) {
     const auto& bell = context().beam().events.bell;
-    while (context().shared().events_sleeping.load(std::memory_order_seq_cst) != 0) {
+    while (begun.load(std::memory_order_acquire) < number &&
+           context().shared().events_sleeping.load(std::memory_order_seq_cst) != 0) {
         ipc::futex_wake_all(bell);
         sched_yield();
     }
@@ -102,12 +104,13 @@ void consume_events() {
 }
 
 void defer_destroy(std::uint64_t handle) {
+    std::uint64_t number;
     {
         const std::scoped_lock guard(queue_lock);
         to_destroy.push_back(handle);
-        queued.fetch_add(1, std::memory_order_seq_cst);
+        number = queued.fetch_add(1, std::memory_order_seq_cst) + 1;
     }
-    wake_callback_thread();
+    wake_callback_thread(number);
 }
 
 void await_destructors(std::uint64_t event_mark) {

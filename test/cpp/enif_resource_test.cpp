@@ -2,6 +2,8 @@
 #include "nif_host/callback_thread.hpp"
 
 #include <chrono>
+#include <thread>
+#include <vector>
 
 namespace cordon::test {
 namespace {
@@ -91,6 +93,28 @@ TEST_F(EnifResource, LastReleaseDestroysOnce) {
     host::env_reset(env);
     EXPECT_TRUE(destroyed_within_a_second(1));
     EXPECT_EQ(private_data_seen, &private_data);
+}
+
+// Each wakes the thread of the destructors, which is asleep again before most of them look.
+TEST_F(EnifResource, ManyThreadsLetGoAtTheSameTime) {
+    constexpr int kThreads = 40;
+    constexpr int kEach = 200;
+    ErlNifResourceType* type = open();
+    host::types_commit(load_env);
+    std::atomic<int> finished{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i)
+        threads.emplace_back([&] {
+            for (int n = 0; n < kEach; ++n)
+                enif_release_resource(make(type));
+            ++finished;
+        });
+    for (int i = 0; i < 8'000 && finished != kThreads; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_EQ(finished, kThreads) << "they wake each other's wakes";
+    for (std::thread& thread : threads)
+        thread.join();
+    EXPECT_TRUE(destroyed_within_a_second(kThreads * kEach));
 }
 
 TEST_F(EnifResource, TheVmsProxyKeepsIt) {
