@@ -11,7 +11,7 @@
 -include_lib("kernel/include/file.hrl").
 
 -define(PRIVATE, 8#700).
--define(WORLD_WRITABLE, 8#002).
+-define(WRITABLE_BY_OTHERS, 8#022).
 
 -type checked() :: {ok, file:filename()} | {error, {unusable | unsafe, string()}}.
 
@@ -78,10 +78,10 @@ usable(Dir) ->
 check(Dir) ->
     case {own_uid(Dir), file:read_link_info(Dir)} of
         {{ok, Uid}, {ok, #file_info{uid = Uid, mode = Mode, type = directory}}}
-          when Mode band ?WORLD_WRITABLE =:= 0 ->
+          when Mode band ?WRITABLE_BY_OTHERS =:= 0 ->
             {ok, Dir};
         {{ok, Uid}, {ok, #file_info{uid = Uid, type = directory, mode = Mode}}} ->
-            unsafe(Dir, text("everybody can write to it (mode ~.8b)", [Mode band 8#7777]));
+            unsafe(Dir, text("others can write to it (mode ~.8b)", [Mode band 8#7777]));
         {{ok, Uid}, {ok, #file_info{uid = Uid}}} ->
             unsafe(Dir, "it is not a directory but a link");
         {{ok, Uid}, {ok, #file_info{uid = Other}}} ->

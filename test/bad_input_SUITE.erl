@@ -16,7 +16,7 @@ all() ->
      unknown_application, application_without_library, isolate_ill_typed,
      isolate_all_at_once, isolate_broken_library,
      nif_host_not_executable, nif_host_missing, nif_host_other_program, nif_host_stale,
-     cache_dir_world_writable, cache_dir_not_a_directory, cache_dir_ill_typed,
+     cache_dir_writable_by_others, cache_dir_not_a_directory, cache_dir_ill_typed,
      cache_dir_unwritable_path, damaged_shim].
 
 suite() ->
@@ -283,11 +283,13 @@ host(Priv) ->
 
 %%% The cache directory
 
-cache_dir_world_writable(Config) ->
+cache_dir_writable_by_others(Config) ->
     Dir = filename:join(dir(Config), "open"),
     ok = file:make_dir(Dir),
-    ok = file:change_mode(Dir, 8#777),
-    wrong_cache(Dir, ["open", "everybody can write", "777"]).
+    [begin
+         ok = file:change_mode(Dir, Mode),
+         wrong_cache(Dir, ["open", "others can write", integer_to_list(Mode, 8)])
+     end || Mode <- [8#777, 8#770, 8#702]].
 
 cache_dir_not_a_directory(Config) ->
     wrong_cache(write(Config, "file", <<>>) ++ ".so", ["file.so", "not a directory", "cache_dir"]).

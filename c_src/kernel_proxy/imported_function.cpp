@@ -67,8 +67,10 @@ std::atomic<Function>* find_slot(const Program& program, const char* name) {
     } relocations[] = {{program.entry(DT_JMPREL), program.entry(DT_PLTRELSZ)},
                        {program.entry(DT_RELA), program.entry(DT_RELASZ)}};
     for (const auto& [table, bytes] : relocations) {
+        if (table == 0)
+            continue;
         const auto* rela = reinterpret_cast<const ElfW(Rela)*>(program.address(table));
-        for (std::size_t i = 0; table != 0 && i < bytes / sizeof *rela; ++i) {
+        for (std::size_t i = 0; i < bytes / sizeof *rela; ++i) {
             const auto type = ELF64_R_TYPE(rela[i].r_info);
             if ((type == kJumpSlot || type == kGlobalData) &&
                 std::strcmp(names + symbols[ELF64_R_SYM(rela[i].r_info)].st_name, name) == 0)
