@@ -3,7 +3,7 @@ enable_testing()
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
-# A NIF library as a user would build it: none of cordon's flags, only erl_nif.h.
+# A NIF library as a user would build it: none of cordon's flags, only erl_nif.h and include/.
 # Extra arguments are compile definitions.
 function(cordon_nif_library name source)
   add_library(${name} MODULE "${source}")
@@ -11,7 +11,7 @@ function(cordon_nif_library name source)
     PREFIX "" C_VISIBILITY_PRESET default CXX_VISIBILITY_PRESET default
     VISIBILITY_INLINES_HIDDEN OFF
     LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fixtures")
-  target_include_directories(${name} SYSTEM PRIVATE "${ERL_INCLUDE}")
+  target_include_directories(${name} SYSTEM PRIVATE "${ERL_INCLUDE}" "${CMAKE_SOURCE_DIR}/include")
   target_compile_options(${name} PRIVATE -Wall)
   target_compile_definitions(${name} PRIVATE ${ARGN})
   target_link_libraries(${name} PRIVATE Threads::Threads)

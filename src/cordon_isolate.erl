@@ -36,8 +36,8 @@ uninstall() ->
 installed() ->
     persistent_term:get(?INSTALLED, []).
 
-%% The applications with their normalised options, and what is wrong with the rest.
--spec parse(term()) -> {[{atom(), cordon_options:options()}], [string()]}.
+%% The applications with their options, and what is wrong with the rest.
+-spec parse(term()) -> {[{atom(), cordon_options:given()}], [string()]}.
 parse(Isolate) when length(Isolate) >= 0 ->
     Entries = [entry(Entry) || Entry <- Isolate],
     Names = [App || {ok, App, _} <- Entries],
@@ -48,12 +48,12 @@ parse(Isolate) when length(Isolate) >= 0 ->
 parse(Isolate) ->
     {[], [text("isolate is ~0tp, expected a list of applications", [Isolate])]}.
 
--spec entry(term()) -> {ok, atom(), cordon_options:options()} | {error, [string()]}.
+-spec entry(term()) -> {ok, atom(), cordon_options:given()} | {error, [string()]}.
 entry(App) when is_atom(App) ->
     entry({App, #{}});
 entry({App, Options}) when is_atom(App) ->
     case cordon_options:normalise(Options) of
-        {ok, Normal} -> {ok, App, Normal};
+        {ok, _} -> {ok, App, Options};
         {error, Texts} -> {error, [text("isolate ~tp: ~ts", [App, T]) || T <- Texts]}
     end;
 entry(Other) ->

@@ -4,7 +4,7 @@
 %%% NIFs may be loaded at any time.
 -module(cordon_native).
 
--export([ensure_started/0, discover/2, files/0]).
+-export([ensure_started/0, discover/2, files/0, unsupported/0]).
 
 -type error() :: cordon_nif:error().
 
@@ -38,6 +38,19 @@ files() ->
     #{proxy => filename:join(Priv, "cordon_nif.so"),
       shim => filename:join(Priv, "cordon_shim.so"),
       nif_host => filename:join(Priv, "nif_host")}.
+
+%% @doc What is to happen on a machine that can't run hosts: refuse to isolate, or
+%% load natively.
+-spec unsupported() -> {ok, refuse | native} | {error, string()}.
+unsupported() ->
+    load_application(),
+    case application:get_env(cordon, unsupported, refuse) of
+        Policy when Policy =:= refuse; Policy =:= native ->
+            {ok, Policy};
+        Other ->
+            {error, lists:flatten(io_lib:format("unsupported of the application cordon is ~0tp, "
+                                                "expected refuse or native", [Other]))}
+    end.
 
 %% So that the configuration is there. Early in the boot of a release there is no
 %% application controller yet; then the defaults hold.

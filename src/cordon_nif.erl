@@ -3,10 +3,10 @@
 %%% `priv/cordon_nif.so', is also what every shim calls into: one copy for the VM.
 -module(cordon_nif).
 
--export([start/2, discover/2, set_observer/1, output_done/1, hosts/0,
+-export([start/2, discover/2, read_sidecar/1, edit_sidecar/2, set_observer/1, output_done/1, hosts/0,
          stop_host/1, keeper/0, priv_dir/0]).
 
--export_type([manifest/0, host/0, error/0]).
+-export_type([manifest/0, requirements/0, sidecar/0, host/0, error/0]).
 
 -on_load(init/0).
 
@@ -14,7 +14,24 @@
 -type manifest() ::
         #{module := atom(), major := integer(), minor := integer(),
           functions := [{atom(), arity(), normal | dirty_cpu | dirty_io}],
-          load := boolean(), upgrade := boolean(), unload := boolean()}.
+          load := boolean(), upgrade := boolean(), unload := boolean(),
+          vm_variant := string(), min_erts := string(),
+          requirements => requirements()}.
+%% What is in a library's record (include/cordon_requirements.h), without what it leaves
+%% open. Flags that this cordon doesn't know are called bit_N.
+-type requirements() ::
+        #{version := pos_integer(), flags := [atom()],
+          memory => pos_integer(), address_space => pos_integer(),
+          pool_size => pos_integer(), stack_size => pos_integer(),
+          call_timeout => pos_integer(), load_timeout => pos_integer(),
+          upgrade_timeout => pos_integer(), atom_limit => pos_integer(),
+          minimum_profile => none | default | strict, group => string()}.
+%% Paths are absolute; application is empty when it is not known.
+-type sidecar() ::
+        #{proxy := string(), nif_host := string(), library := string(),
+          application := string(), unsupported := refuse | native,
+          options := cordon_options:options(), given := [atom()],
+          manifest := manifest()}.
 -type host() ::
         #{host := pos_integer(), os_pid := integer(), generation := pos_integer(),
           module := atom(), library := string(), modules := [atom()],
@@ -54,6 +71,20 @@ start(_NifHost, _Proxy) ->
 -spec discover(file:filename(), cordon_options:options()) ->
           {ok, manifest(), Sidecar :: binary()} | error().
 discover(_Library, _Options) ->
+    erlang:nif_error(not_loaded).
+
+%% @doc What the sidecar of a shim says.
+-spec read_sidecar(file:filename()) -> {ok, sidecar()} | error().
+read_sidecar(_File) ->
+    erlang:nif_error(not_loaded).
+
+%% @doc A sidecar with other paths (they may be relative to the directory it will lie
+%% in), options, or policy.
+-spec edit_sidecar(binary(), #{proxy | nif_host | library => file:filename(),
+                               application => string(), unsupported => refuse | native,
+                               options => cordon_options:options(), given => [atom()]}) ->
+          {ok, binary()} | error().
+edit_sidecar(_Sidecar, _Changes) ->
     erlang:nif_error(not_loaded).
 
 %% @doc Makes a process the receiver of `{cordon_event, Event, Info}' messages.

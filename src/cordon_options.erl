@@ -1,5 +1,5 @@
 %%% @doc The options of an isolated library: the one table of their names, types
-%%% and defaults.
+%%% and defaults, and where a value comes from.
 %%%
 %%% <table border="1">
 %%% <tr><td>option</td><td>meaning</td><td>default</td></tr>
@@ -21,9 +21,12 @@
 %%% </table>
 -module(cordon_options).
 
--export([normalise/1, defaults/0]).
+-export([normalise/1, merge/3, defaults/0]).
 
--export_type([options/0]).
+-export_type([options/0, given/0]).
+
+%% Some of them: those that somebody asks for.
+-type given() :: #{atom() => term()}.
 
 -type options() :: #{call_timeout := pos_integer() | infinity,
                      load_timeout := pos_integer(),
@@ -37,6 +40,7 @@
 -define(MIB, (1024 * ?KIB)).
 -define(GIB, (1024 * ?MIB)).
 -define(MAX_MS, 16#7fffffff).
+-define(OF_RECORD, "the library's requirements record: ").
 
 %% {Key, Default, Expected, Valid}
 -define(TABLE,
@@ -65,16 +69,41 @@
 %% @doc All options, with defaults for those not given; or a text for each that
 %% is wrong.
 -spec normalise(term()) -> {ok, options()} | {error, [string()]}.
-normalise(Given) when is_map(Given) ->
-    Errors = [Text || {Key, Value} <- lists:sort(maps:to_list(Given)),
-                      Text <- errors(Key, Value)],
-    case Errors of
-        [] -> {ok, maps:merge(defaults(), Given)};
-        _ -> {error, Errors}
-    end;
 normalise(Given) ->
+    case merge(Given, #{}, #{}) of
+        {ok, Options, _} -> {ok, Options};
+        {error, _} = Error -> Error
+    end.
+
+%% @doc What holds for a library: each option by itself comes from the configuration
+%% if that gives it, else from the sidecar of an installed shim, else from the
+%% library's requirements record, else it is the default. The list names the options
+%% that configuration or sidecar give.
+-spec merge(Configured :: term(), Sidecar :: map(), Record :: cordon_nif:requirements() | #{}) ->
+          {ok, options(), Given :: [atom()]} | {error, [string()]}.
+merge(Configured, Sidecar, Record) when is_map(Configured) ->
+    Given = maps:merge(Sidecar, Configured),
+    Asked = maps:with([Key || {Key, _, _, _} <- ?TABLE], maps:without(maps:keys(Given), Record)),
+    case all_errors(Given) ++ [?OF_RECORD ++ Text || Text <- all_errors(Asked)] ++
+             missing_profile(Record) of
+        [] -> {ok, maps:merge(maps:merge(defaults(), Asked), Given), lists:sort(maps:keys(Given))};
+        Errors -> {error, Errors}
+    end;
+merge(Configured, _, _) ->
     {error, [text("the options are ~0tp, expected a map such as "
-                  "#{call_timeout => 5000}", [Given])]}.
+                  "#{call_timeout => 5000}", [Configured])]}.
+
+%% Unspecified, none and default are what every host has at least.
+-spec missing_profile(cordon_nif:requirements() | #{}) -> [string()].
+missing_profile(#{minimum_profile := strict}) ->
+    [?OF_RECORD ++ "the confinement profile strict is asked, this cordon has: none, default. "
+     "Use the library natively, or one that asks for less"];
+missing_profile(_) ->
+    [].
+
+-spec all_errors(map()) -> [string()].
+all_errors(Given) ->
+    [Text || {Key, Value} <- lists:sort(maps:to_list(Given)), Text <- errors(Key, Value)].
 
 -spec defaults() -> options().
 defaults() ->

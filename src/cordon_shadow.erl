@@ -19,7 +19,7 @@
 %% Files of priv, by path relative to the application's directory.
 -type plan() :: [{Relative :: file:filename(), link | cordon_shim:shim()}].
 
--spec make(atom(), cordon_options:options()) -> {ok, shadow()} | {error, [string()]}.
+-spec make(atom(), cordon_options:given()) -> {ok, shadow()} | {error, [string()]}.
 make(App, Options) ->
     case cordon_cache:dir() of
         {ok, Cache} ->
@@ -32,7 +32,7 @@ make(App, Options) ->
             {error, [text("isolate ~tp: ~ts", [App, Text])]}
     end.
 
--spec make(atom(), file:filename(), file:filename(), cordon_options:options()) ->
+-spec make(atom(), file:filename(), file:filename(), cordon_options:given()) ->
           {ok, shadow()} | {error, [string()]}.
 make(App, Dir, Root, Options) ->
     {Plan, Errors} = plan(Dir, Options),
@@ -84,7 +84,7 @@ find(App, ShadowRoot) ->
     end.
 
 %% @doc What becomes of each file below priv.
--spec plan(file:filename(), cordon_options:options()) -> {plan(), [string()]}.
+-spec plan(file:filename(), cordon_options:given()) -> {plan(), [string()]}.
 plan(Dir, Options) ->
     Planned = [{Relative, kind(filename:join(Dir, Relative), Options)}
                || Relative <- files(Dir, "priv", [])],
@@ -117,7 +117,7 @@ files(Dir, Relative, Above) ->
     end.
 
 %% Only a file that can be a NIF library is opened in a host: opening runs code.
--spec kind(file:filename(), cordon_options:options()) ->
+-spec kind(file:filename(), cordon_options:given()) ->
           link | cordon_shim:shim() | {error, string()}.
 kind(Path, Options) ->
     case filename:extension(Path) =:= ".so" andalso file:read_file(Path) of

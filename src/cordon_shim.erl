@@ -6,7 +6,7 @@
 %%% one library, and a shim finds its sidecar by its own file's name.
 -module(cordon_shim).
 
--export([make/2, check/2, copy/2]).
+-export([make/2, check/2, sidecar/2, application/1, copy/2]).
 
 -export_type([shim/0]).
 
@@ -24,22 +24,85 @@ make(Path, Options) ->
 -spec check(term(), term()) -> {ok, cordon_nif:manifest()} | error().
 check(Path, Options) ->
     with_checked(Path, Options,
-                 fun(Library, Normal, _Cache) ->
-                         case cordon_native:discover(Library, Normal) of
+                 fun(Library, Given, _Cache) ->
+                         case sidecar(Library, Given) of
                              {ok, Manifest, _Sidecar} -> {ok, Manifest};
                              {error, _} = Error -> Error
                          end
                  end).
 
+%% @doc Opens the library in a host, and decides on its options. `Sidecar' is what goes
+%% beside a shim of it.
+-spec sidecar(file:filename(), cordon_options:given()) ->
+          {ok, cordon_nif:manifest(), Sidecar :: binary()} | error().
+sidecar(Path, Given) ->
+    case cordon_native:ensure_started() of
+        ok ->
+            maybe_installed(Path,
+                            fun(Library, Before) -> sidecar(Library, Given, Before) end);
+        {error, _} = Error ->
+            Error
+    end.
+
+-spec sidecar(file:filename(), cordon_options:given(), cordon_options:given()) ->
+          {ok, cordon_nif:manifest(), binary()} | error().
+sidecar(Library, Given, Before) ->
+    {ok, Options, _} = cordon_options:merge(Given, Before, #{}),
+    case cordon_native:discover(Library, Options) of
+        {ok, Manifest, Sidecar} -> with_options(Library, Given, Before, Manifest, Sidecar);
+        {error, _} = Error -> Error
+    end.
+
+with_options(Library, Given, Before, Manifest, Sidecar) ->
+    Record = maps:get(requirements, Manifest, #{}),
+    case {cordon_options:merge(Given, Before, Record), cordon_native:unsupported()} of
+        {{ok, Options, Names}, {ok, Unsupported}} ->
+            Changes = #{options => Options, given => Names, unsupported => Unsupported,
+                        application => application(Library)},
+            case cordon_nif:edit_sidecar(Sidecar, Changes) of
+                {ok, Changed} -> {ok, Manifest, Changed};
+                {error, _} = Error -> Error
+            end;
+        {{error, Texts}, _} ->
+            {error, {requirements, text("~ts: ~ts", [Library, join(Texts)])}};
+        {_, {error, Text}} ->
+            {error, {options, Text}}
+    end.
+
+%% A shim that was installed in the place of a library: what counts is the library
+%% behind it, and what its sidecar says explicitly.
+-spec maybe_installed(file:filename(), fun((file:filename(), cordon_options:given()) -> T | error())) ->
+          T | error().
+maybe_installed(Path, Continue) ->
+    Sidecar = filename:rootname(Path, ".so") ++ ".cordon",
+    case filelib:is_regular(Sidecar) andalso cordon_nif:read_sidecar(Sidecar) of
+        false ->
+            Continue(Path, #{});
+        {ok, #{library := Library, options := Options, given := Names}} ->
+            Continue(Library, maps:with(Names, Options));
+        {error, {sidecar, Text}} ->
+            {error, {load_failed, Text}}
+    end.
+
+%% @doc The application of a library below `priv', by its directory's name; empty if it
+%% is not in one.
+-spec application(file:filename()) -> string().
+application(Library) ->
+    application_of(lists:reverse(filename:split(Library))).
+
+application_of(["priv", Dir | _]) -> hd(string:split(Dir, "-"));
+application_of([_ | Above]) -> application_of(Above);
+application_of([]) -> "".
+
 %% All that can be wrong with the arguments is told at once.
 -spec with_checked(term(), term(),
-                   fun((file:filename(), cordon_options:options(), file:filename()) ->
+                   fun((file:filename(), cordon_options:given(), file:filename()) ->
                               {ok, T} | error())) -> {ok, T} | error().
 with_checked(Path, Options, Continue) ->
     case {library(Path), cordon_options:normalise(Options)} of
-        {{ok, Library}, {ok, Normal}} ->
+        {{ok, Library}, {ok, _}} ->
             case {cordon_native:ensure_started(), cordon_cache:dir()} of
-                {ok, {ok, Cache}} -> Continue(Library, Normal, Cache);
+                {ok, {ok, Cache}} -> Continue(Library, Options, Cache);
                 {ok, {error, Text}} -> {error, {cache_dir, Text}};
                 {{error, _} = Error, _} -> Error
             end;
@@ -84,16 +147,22 @@ existing(Name, Library) ->
                          [Library, sentence(Hint)])}
     end.
 
--spec in_cache(file:filename(), cordon_options:options(), file:filename()) ->
-          {ok, shim()} | error().
-in_cache(Library, Options, Cache) ->
+-spec in_cache(file:filename(), cordon_options:given(), file:filename()) -> {ok, shim()} | error().
+in_cache(Path, Given, Cache) ->
+    maybe_installed(Path,
+                    fun(Library, Before) -> in_cache(Library, Given, Before, Cache) end).
+
+in_cache(Library, Given, Before, Cache) ->
     case read_all(Library) of
         {ok, Template, Digests} ->
-            Hash = cordon_cache:hash({Library, Options, cordon_nif:priv_dir(), Digests}),
+            Hash = cordon_cache:hash({Library, maps:merge(Before, Given),
+                                      cordon_native:unsupported(), cordon_nif:priv_dir(),
+                                      Digests}),
             Name = filename:basename(Library, ".so"),
-            ensure(filename:join([Cache, "shims", Hash, Name]), Library, Options, Template);
-        {error, {Path, Reason}} ->
-            {error, {load_failed, unreadable(Path, Reason)}}
+            ensure(filename:join([Cache, "shims", Hash, Name]), Template,
+                   fun() -> sidecar(Library, Given, Before) end);
+        {error, {File, Reason}} ->
+            {error, {load_failed, unreadable(File, Reason)}}
     end.
 
 %% What a shim depends on: the library and cordon's own files. Anything newer
@@ -114,14 +183,15 @@ read_all([Path | Paths], Read) ->
     end.
 
 %% A shim that is there but isn't whole (a full disk, a hand) is made again.
--spec ensure(shim(), file:filename(), cordon_options:options(), binary()) ->
+-spec ensure(shim(), binary(),
+             fun(() -> {ok, cordon_nif:manifest(), binary()} | error())) ->
           {ok, shim()} | error().
-ensure(Shim, Library, Options, Template) ->
-    case {file:read_file(Shim ++ ".so"), file:read_file_info(Shim ++ ".cordon")} of
+ensure(Shim, Template, MakeSidecar) ->
+    case {file:read_file(Shim ++ ".so"), cordon_nif:read_sidecar(Shim ++ ".cordon")} of
         {{ok, Template}, {ok, _}} ->
             {ok, Shim};
         _ ->
-            case cordon_native:discover(Library, Options) of
+            case MakeSidecar() of
                 {ok, _Manifest, Sidecar} -> write(Shim, Template, Sidecar);
                 {error, _} = Error -> Error
             end

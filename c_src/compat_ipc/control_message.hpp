@@ -13,6 +13,8 @@
 namespace cordon::ipc {
 
 inline constexpr std::size_t kMaxMessageBytes = 192 * 1024;
+// Of a record that may have grown in versions to come.
+inline constexpr std::size_t kMaxRequirementsBytes = 4096;
 
 enum class MessageType : std::uint32_t {
     Hello = 1,
@@ -138,8 +140,9 @@ struct Opened {
     bool has_upgrade = false;
     bool has_unload = false;
     std::vector<FunctionRecord> functions;
+    std::vector<char> requirements; // bytes of its cordon_requirements, empty if it has none
     MSGPACK_DEFINE(error, text, major, minor, module, vm_variant, min_erts, options, has_load,
-                   has_reload, has_upgrade, has_unload, functions)
+                   has_reload, has_upgrade, has_unload, functions, requirements)
 };
 
 // BEAM -> host, with fd: the VM's working directory, which becomes the host's.

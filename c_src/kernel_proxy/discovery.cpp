@@ -2,6 +2,7 @@
 
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/library.hpp"
+#include "kernel_proxy/manifest_check.hpp"
 #include "kernel_proxy/trampoline.hpp"
 
 #include <elf.h>
@@ -81,6 +82,7 @@ Discovered discover(const Sidecar& wanted) {
         shared.library->rediscover(std::move(alone));
     std::string why;
     Discovered result;
+    result.file = identity_of(wanted.library); // before it is opened: a change is seen later
     Host* host = shared.library->start_and_open(
         deadline_after(Clock::now(), wanted.options.load_timeout), &result.manifest, &why);
     if (host == nullptr)
@@ -95,6 +97,11 @@ Discovered discover(const Sidecar& wanted) {
                                          std::to_string(result.manifest.functions.size()) +
                                          " functions; at most " + std::to_string(kMaxFunctions) +
                                          " can be isolated");
+        try {
+            result.requirements = parse_requirements(result.manifest.requirements);
+        } catch (const std::exception& error) {
+            return failed("requirements", wanted.library + ": " + error.what());
+        }
         return result;
     case ipc::OpenError::NotLoadable:
         return failed("load_failed", "Failed to load NIF library: '" + explain_dlopen(text) + "'");

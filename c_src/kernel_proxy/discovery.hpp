@@ -9,12 +9,16 @@ namespace cordon::proxy {
 
 struct Discovered {
     ipc::Opened manifest;
-    // When nothing was found out: reason (as erlang:load_nif/2 has them, or nif_host) and text.
+    Requirements requirements;
+    FileIdentity file;
+    // When nothing was found out: reason (as erlang:load_nif/2 has them, nif_host, or
+    // requirements) and text.
     std::string reason;
     std::string text;
 };
 
-// `wanted` names library, proxy and host program; its manifest is ignored.
+// `wanted` names library, proxy and host program; what it says of the
+// library itself is ignored.
 Discovered discover(const Sidecar& wanted);
 
 } // namespace cordon::proxy

@@ -2,6 +2,9 @@
 
 #include "kernel_proxy/call.hpp"
 #include "kernel_proxy/host.hpp"
+#include "kernel_proxy/manifest_check.hpp"
+#include "kernel_proxy/platform.hpp"
+#include "kernel_proxy/refusal.hpp"
 #include "kernel_proxy/trampoline.hpp"
 #include "kernel_proxy/vm_directory.hpp"
 #include "kernel_proxy/vm_words.hpp"
@@ -26,7 +29,7 @@ constexpr auto kUnloadTimeout = 5s;
 std::atomic<std::uint32_t> last_number{0};
 
 std::mutex libraries_lock;
-auto& libraries = *new std::map<std::string, Library*>; // by shim path; outlives the VM's exit
+auto& libraries = *new std::map<std::string, Library*>; // by shim; outlives the VM's exit
 
 // nif_init, load and upgrade of one load_nif run one after the other on one thread, and load is not
 // told whose it is.
@@ -65,34 +68,40 @@ void library_unload(ErlNifEnv* env, void* private_data) try {
     // The VM wants no answer; the host goes with the next start.
 }
 
+// `unsupported`: set to a text when no host can run here and the sidecar says that the library may
+// be loaded natively then.
 extern "C" __attribute__((visibility("default"))) ErlNifEntry*
-cordon_shim_entry(const char* shim, const char* sidecar) {
+cordon_shim_entry(const char* shim, const char* sidecar, const char** unsupported) try {
+    static std::string fault; // nif_init runs under the VM's lock for loading code
+    Sidecar read = read_sidecar(sidecar);
+    fault = platform_fault(read.nif_host);
+    if (!fault.empty()) {
+        if (!read.native_if_unsupported)
+            return refuse_load(shim, fault.c_str());
+        *unsupported = fault.c_str();
+        return nullptr;
+    }
     VmDirectory::watch(); // module cordon_nif need not be there
-    Library* library = Library::of_shim(shim, sidecar);
-    entering = library;
-    return library == nullptr ? nullptr : library->entry();
+    entering = Library::of_shim(shim, std::move(read));
+    return entering->entry();
+} catch (const std::exception& error) {
+    return refuse_load(shim, error.what());
 }
 
 // --- the library
 // -----------------------------------------------------------------------------------
 
-Library* Library::of_shim(const char* shim, const char* sidecar) try {
-    Sidecar read = read_sidecar(sidecar);
-    if (read.manifest.functions.size() > kMaxFunctions) {
-        std::fprintf(stderr, "cordon: %s has %zu functions, at most %u can be isolated\n",
-                     read.library.c_str(), read.manifest.functions.size(), kMaxFunctions);
-        return nullptr;
-    }
+Library* Library::of_shim(const char* shim, Sidecar sidecar) {
+    check_library_file(sidecar);
+    // A shim that was made again stands for another library, or for other options.
+    const std::string key = std::string(shim) + '\n' + write_sidecar(sidecar);
     const std::scoped_lock guard(libraries_lock);
-    Library*& library = libraries[shim];
+    Library*& library = libraries[key];
     if (library == nullptr) {
-        library = new Library(std::move(read));
+        library = new Library(std::move(sidecar));
         library->build_entry();
     }
     return library;
-} catch (const std::exception& error) {
-    std::fprintf(stderr, "cordon: %s: %s\n", shim, error.what());
-    return nullptr;
 }
 
 Library::Library(Sidecar sidecar)
@@ -148,9 +157,9 @@ Host* Library::open_in_host(Clock::time_point deadline, std::string* why) {
         *why = wrong;
         return nullptr;
     }
-    if (opened.error != 0) {
-        *why = opened.text;
-        if (!group_->has_instances())
+    if (*why = opening_fault(sidecar_, opened); !why->empty()) {
+        // Nobody else can use it; and if the file is put right, a new host must open it.
+        if (!group_->has_instances() || group_->libraries().size() == 1)
             host->kill({HostEnd::Kind::StartFailed, 0, *why});
         return nullptr;
     }

@@ -38,8 +38,8 @@ struct FunctionState {
 
 class Library {
   public:
-    // For a shim at that path; nullptr and a line on standard error when its sidecar can't be used.
-    static Library* of_shim(const char* shim, const char* sidecar);
+    // For a shim at that path. Throws std::runtime_error when its library can't be used.
+    static Library* of_shim(const char* shim, Sidecar sidecar);
     // For discovery only: not entered anywhere, has no entry.
     explicit Library(Sidecar sidecar);
     ~Library();

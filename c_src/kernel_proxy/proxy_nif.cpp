@@ -5,7 +5,10 @@
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/keeper_client.hpp"
 #include "kernel_proxy/library.hpp"
+#include "kernel_proxy/nif_terms.hpp"
 #include "kernel_proxy/observer.hpp"
+#include "kernel_proxy/platform.hpp"
+#include "kernel_proxy/sidecar_nif.hpp"
 #include "kernel_proxy/vm_directory.hpp"
 #include "kernel_proxy/vm_words.hpp"
 
@@ -19,38 +22,6 @@ namespace {
 std::mutex programs_lock;
 std::string nif_host_program;
 std::string proxy_file;
-
-ERL_NIF_TERM atom(ErlNifEnv* env, const char* name) {
-    return enif_make_atom(env, name);
-}
-
-// A string or binary argument.
-std::optional<std::string> get_text(ErlNifEnv* env, ERL_NIF_TERM term) {
-    ErlNifBinary bytes;
-    if (enif_inspect_iolist_as_binary(env, term, &bytes) == 0)
-        return std::nullopt;
-    return std::string(reinterpret_cast<const char*>(bytes.data), bytes.size);
-}
-
-// A string or an atom; undefined is no name.
-std::string get_name(ErlNifEnv* env, ERL_NIF_TERM term) {
-    char text[256];
-    if (enif_get_atom(env, term, text, sizeof text, ERL_NIF_LATIN1) > 0)
-        return std::strcmp(text, "undefined") == 0 ? "" : text;
-    return get_text(env, term).value_or("");
-}
-
-ERL_NIF_TERM make_binary(ErlNifEnv* env, const std::string& bytes) {
-    ERL_NIF_TERM term;
-    std::memcpy(enif_make_new_binary(env, bytes.size(), &term), bytes.data(), bytes.size());
-    return term;
-}
-
-ERL_NIF_TERM make_error(ErlNifEnv* env, const std::string& reason, const std::string& text) {
-    return enif_make_tuple2(env, atom(env, "error"),
-                            enif_make_tuple2(env, atom(env, reason.c_str()),
-                                             enif_make_string(env, text.c_str(), ERL_NIF_LATIN1)));
-}
 
 // C++ exceptions end here: the VM knows none.
 using NifFunctionBody = ERL_NIF_TERM (*)(ErlNifEnv*, int, const ERL_NIF_TERM[]);
@@ -67,69 +38,12 @@ ERL_NIF_TERM start(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
     const auto proxy = get_text(env, argv[1]);
     if (!host || !proxy)
         return enif_make_badarg(env);
-    if (const std::string wrong = KeeperClient::instance().ensure_running(*host); !wrong.empty())
+    if (const std::string wrong = platform_fault(*host); !wrong.empty())
         return make_error(env, "nif_host", wrong);
     const std::scoped_lock guard(programs_lock);
     nif_host_program = *host;
     proxy_file = *proxy;
     return atom(env, "ok");
-}
-
-template <class Number>
-bool get_option(ErlNifEnv* env, ERL_NIF_TERM map, const char* key, Number* value) {
-    ERL_NIF_TERM term;
-    ErlNifSInt64 number;
-    if (enif_get_map_value(env, map, atom(env, key), &term) == 0)
-        return false;
-    if (enif_is_identical(term, atom(env, "infinity")) != 0) {
-        *value = static_cast<Number>(-1);
-        return true;
-    }
-    if (enif_get_int64(env, term, &number) == 0 || number < 0)
-        return false;
-    *value = static_cast<Number>(number);
-    return true;
-}
-
-bool get_options(ErlNifEnv* env, ERL_NIF_TERM map, LibraryOptions* options) {
-    ERL_NIF_TERM group;
-    if (enif_get_map_value(env, map, atom(env, "group"), &group) == 0)
-        return false;
-    options->group = get_name(env, group);
-    return get_option(env, map, "call_timeout", &options->call_timeout) &&
-           get_option(env, map, "load_timeout", &options->load_timeout) &&
-           get_option(env, map, "upgrade_timeout", &options->upgrade_timeout) &&
-           get_option(env, map, "stack_size", &options->stack_size) &&
-           get_option(env, map, "pool_size", &options->pool_size) &&
-           get_option(env, map, "atom_limit", &options->atom_limit);
-}
-
-ERL_NIF_TERM make_manifest(ErlNifEnv* env, const ipc::Opened& manifest) {
-    ERL_NIF_TERM map = enif_make_new_map(env);
-    const auto put = [&](const char* key, ERL_NIF_TERM value) {
-        enif_make_map_put(env, map, atom(env, key), value, &map);
-    };
-    const auto put_bool = [&](const char* key, bool value) {
-        put(key, atom(env, value ? "true" : "false"));
-    };
-    put("module", atom(env, manifest.module.c_str()));
-    put("major", enif_make_int(env, manifest.major));
-    put("minor", enif_make_int(env, manifest.minor));
-    put_bool("load", manifest.has_load);
-    put_bool("upgrade", manifest.has_upgrade);
-    put_bool("unload", manifest.has_unload);
-    std::vector<ERL_NIF_TERM> functions;
-    for (const ipc::FunctionRecord& function : manifest.functions) {
-        const char* where = function.flags == 0                             ? "normal"
-                            : function.flags == ERL_NIF_DIRTY_JOB_CPU_BOUND ? "dirty_cpu"
-                                                                            : "dirty_io";
-        functions.push_back(enif_make_tuple3(env, atom(env, function.name.c_str()),
-                                             enif_make_uint(env, function.arity),
-                                             atom(env, where)));
-    }
-    put("functions",
-        enif_make_list_from_array(env, functions.data(), static_cast<unsigned>(functions.size())));
-    return map;
 }
 
 ERL_NIF_TERM discover_library(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
@@ -149,7 +63,9 @@ ERL_NIF_TERM discover_library(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
     if (!found.reason.empty())
         return make_error(env, found.reason, found.text);
     sidecar.manifest = std::move(found.manifest);
-    return enif_make_tuple3(env, atom(env, "ok"), make_manifest(env, sidecar.manifest),
+    sidecar.requirements = std::move(found.requirements);
+    sidecar.file = found.file;
+    return enif_make_tuple3(env, atom(env, "ok"), make_manifest(env, sidecar),
                             make_binary(env, write_sidecar(sidecar)));
 }
 
@@ -243,6 +159,8 @@ int upgrade(ErlNifEnv* env, void** private_data, void**, ERL_NIF_TERM info) {
 ErlNifFunc functions[] = {
     {"start", 2, &guarded<start>, ERL_NIF_DIRTY_JOB_IO_BOUND},
     {"discover", 2, &guarded<discover_library>, ERL_NIF_DIRTY_JOB_IO_BOUND},
+    {"read_sidecar", 1, &guarded<read_sidecar_file>, ERL_NIF_DIRTY_JOB_IO_BOUND},
+    {"edit_sidecar", 2, &guarded<edit_sidecar>, 0},
     {"set_observer", 1, &guarded<observe>, 0},
     {"output_done", 1, &guarded<output_done>, 0},
     {"hosts", 0, &guarded<hosts>, 0},

@@ -1,15 +1,21 @@
 // The sidecar: the file beside a shim that says what the shim stands for. JSON, written when the
 // shim is made (discovery), read by nif_init. The manifest in it is what the VM is told of the
-// library. Paths in it may be relative to the directory that it lies in.
+// library. Paths in it may be relative to the directory that it lies in. It is read strictly: what
+// is missing, unknown, of another type or out of range is an error that names the key.
 #pragma once
 
 #include "compat_ipc/control_message.hpp"
+#include "kernel_proxy/requirements.hpp"
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace cordon::proxy {
 
+// What is in force: what was given, what the library's record asks for, defaults. cordon_options
+// decides that when the shim is made.
 struct LibraryOptions {
     std::string group; // name of the group whose host it shares, empty: a host of its own
     std::int64_t call_timeout = -1; // ms, -1: none
@@ -20,18 +26,32 @@ struct LibraryOptions {
     std::uint32_t atom_limit = 100'000;
 };
 
+// The library's file as it was when the manifest was made.
+struct FileIdentity {
+    std::uint64_t size = 0;
+    std::int64_t modified = 0; // ns since 1970
+};
+
 struct Sidecar {
     std::string proxy;    // cordon_nif.so
     std::string nif_host; // the program
     std::string library;  // the real one
+    // Where no host can run: load the library natively, or refuse.
+    bool native_if_unsupported = false;
+    std::string application; // that the library belongs to; empty: unknown
     LibraryOptions options;
+    std::vector<std::string> given; // names of the options that somebody asked for
+    Requirements requirements;
+    FileIdentity file;
     ipc::Opened manifest;
 };
 
-inline constexpr int kSidecarVersion = 1;
+inline constexpr int kSidecarVersion = 2;
 
 std::string write_sidecar(const Sidecar& sidecar);
-// With absolute paths. Throws std::runtime_error that names the file and what is wrong with it.
+// Throws std::runtime_error that says what is wrong with it. Paths stay as they are.
+Sidecar parse_sidecar(std::string_view text);
+// With absolute paths. The error names the file.
 Sidecar read_sidecar(const std::string& file);
 
 } // namespace cordon::proxy

@@ -1,7 +1,9 @@
 #include "nif_host/loader.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <dlfcn.h>
+#include <link.h>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -79,6 +81,24 @@ ipc::Opened describe(const ErlNifEntry& entry) {
     return opened;
 }
 
+// The bytes of the record that the library itself exports (include/cordon_requirements.h), as many
+// as the symbol has; nothing when there is none. What is in them is for the BEAM side to judge.
+std::vector<char> read_requirements(void* handle, void* init) {
+    void* record = dlsym(handle, "cordon_requirements");
+    Dl_info ours{};
+    Dl_info theirs{};
+    ElfW(Sym)* symbol = nullptr;
+    if (record == nullptr || dladdr(init, &ours) == 0 ||
+        dladdr1(record, &theirs, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT) == 0)
+        return {};
+    const bool its_own = ours.dli_fbase == theirs.dli_fbase; // not that of a library it links with
+    if (!its_own || symbol == nullptr || ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT)
+        return {};
+    const std::size_t size = std::min<std::size_t>(symbol->st_size, ipc::kMaxRequirementsBytes);
+    const char* bytes = static_cast<const char*>(record);
+    return {bytes, bytes + size};
+}
+
 } // namespace
 
 ipc::Opened open_library(std::uint32_t number, const std::string& path) {
@@ -101,6 +121,7 @@ ipc::Opened open_library(std::uint32_t number, const std::string& path) {
     if (entry == nullptr)
         return failure(OpenError::InitFailed, "nif_init returned NULL");
     ipc::Opened opened = describe(*entry);
+    opened.requirements = read_requirements(handle, init);
     const std::unique_lock guard(instances_lock);
     libraries[number] = std::move(library);
     return opened;

@@ -1,0 +1,33 @@
+// JSON, as far as a sidecar needs it: read strictly (nothing but what RFC 8259 allows, no key
+// twice, depth and size bounded, errors with their line), written for people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace cordon::proxy {
+
+struct Json;
+using JsonArray = std::vector<Json>;
+using JsonObject = std::vector<std::pair<std::string, Json>>; // in the order of the text
+
+struct Json {
+    // double: a number that is not an integer of 64 bits.
+    std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, JsonArray, JsonObject>
+        value;
+
+    template <class T> const T* as() const { return std::get_if<T>(&value); }
+    // As a message shows it: short, on one line.
+    std::string shown() const;
+};
+
+// Throws std::runtime_error that says what was expected in which line.
+Json parse_json(std::string_view text);
+// With line breaks; what has no objects in it takes one line when it fits.
+std::string write_json(const Json& json);
+
+} // namespace cordon::proxy
