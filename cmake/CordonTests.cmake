@@ -26,6 +26,17 @@ foreach(source IN LISTS fixture_sources)
   add_dependencies(cordon_fixtures ${name})
 endforeach()
 
+# Programs that tests start things with, beside the fixtures.
+file(GLOB tool_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/test/tools/*.c")
+foreach(source IN LISTS tool_sources)
+  cmake_path(GET source STEM name)
+  add_executable(${name} "${source}")
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fixtures")
+  target_compile_options(${name} PRIVATE -Wall -Wextra)
+  add_dependencies(cordon_fixtures ${name})
+endforeach()
+
 # The tests link what the host is made of, and export enif_* as it does: a fixture can be opened
 # in the test's own process.
 file(GLOB test_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/test/cpp/*_test.cpp")

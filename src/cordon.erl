@@ -25,10 +25,16 @@ shim(Path) ->
 %% It never raises an exception. When no shim can be made, it returns a path for
 %% which `erlang:load_nif/2' returns `{error, {load_failed, Text}}', where `Text'
 %% says what is wrong. The options are those of {@link cordon_options}.
+%%
+%% It returns `Path' itself, after a warning in the log, when the environment variable
+%% `CORDON_DISABLE' names the library (by its file's name without ".so", or by the
+%% application whose `priv' it lies in), and when no host can run on this machine while
+%% `unsupported' of the application `cordon' is `native'.
 -spec shim(file:name_all(), map()) -> file:filename().
 shim(Path, Options) ->
-    try cordon_shim:make(Path, Options) of
+    try cordon_shim:make_or_leave(Path, Options) of
         {ok, Shim} -> Shim;
+        {native, _Why} -> Path;
         {error, {_Reason, Text}} -> cordon_refusal:path(Path, Text)
     catch
         Class:Reason:Stack ->

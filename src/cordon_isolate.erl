@@ -9,20 +9,58 @@
 -define(INSTALLED, {cordon, isolated}).
 
 %% @doc Makes the shadows of the applications, and puts them in front of the code path.
+%% What is switched off is left alone, and so is everything where no host can run, if
+%% the configuration allows that.
 -spec install(term()) -> ok | {error, [Text :: string()]}.
 install(Isolate) ->
     {Apps, Wrong} = parse(Isolate),
-    Made = [cordon_shadow:make(App, Options) || {App, Options} <- Apps],
-    case Wrong ++ lists:append([Texts || {error, Texts} <- Made]) of
-        [] ->
-            Shadows = [Shadow || {ok, Shadow} <- Made],
-            persistent_term:put(?INSTALLED, Shadows),
-            case lists:append([activate(Shadow) || Shadow <- Shadows]) of
-                [] -> ok;
-                Texts -> ok = uninstall(), {error, Texts}
-            end;
-        Texts ->
-            {error, Texts}
+    ok = cordon_switch:check_names([atom_to_list(App) || {App, _} <- Apps]),
+    Wanted = [Entry || {App, _} = Entry <- Apps, not is_disabled(App)],
+    case {cordon_native:unsupported(), Wrong} of
+        {{error, Text}, _} -> {error, [Text | Wrong]};
+        {_, [_ | _]} -> refuse(Wanted, Wrong);
+        {_, []} when Wanted =:= [] -> install_shadows([]);
+        {{ok, Unsupported}, []} -> install(Wanted, Unsupported)
+    end.
+
+%% All that is wrong is told at once.
+refuse(Wanted, Wrong) ->
+    {_, Texts} = make_shadows(Wanted),
+    {error, Wrong ++ Texts}.
+
+install(Wanted, Unsupported) ->
+    case {cordon_native:ensure_started(), Unsupported} of
+        {{error, {_, Why}}, native} ->
+            _ = [cordon_switch:warn_native(App, Why) || {App, _} <- Wanted],
+            install_shadows([]);
+        _ ->
+            case make_shadows(Wanted) of
+                {Shadows, []} -> install_shadows(Shadows);
+                {_, Texts} -> {error, Texts}
+            end
+    end.
+
+-spec make_shadows([{atom(), cordon_options:given()}]) ->
+          {[cordon_shadow:shadow()], [string()]}.
+make_shadows(Wanted) ->
+    Made = [cordon_shadow:make(App, Options) || {App, Options} <- Wanted],
+    {[Shadow || {ok, Shadow} <- Made], lists:append([Texts || {error, Texts} <- Made])}.
+
+install_shadows(Shadows) ->
+    persistent_term:put(?INSTALLED, Shadows),
+    case lists:append([activate(Shadow) || Shadow <- Shadows]) of
+        [] -> ok;
+        Texts -> ok = uninstall(), {error, Texts}
+    end.
+
+-spec is_disabled(atom()) -> boolean().
+is_disabled(App) ->
+    case cordon_switch:is_disabled([atom_to_list(App)]) of
+        true ->
+            ok = cordon_switch:warn_native(App, "the environment variable CORDON_DISABLE says so"),
+            true;
+        false ->
+            false
     end.
 
 %% @doc Takes the shadows off the code path. Modules loaded from them stay loaded.

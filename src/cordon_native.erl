@@ -4,7 +4,7 @@
 %%% NIFs may be loaded at any time.
 -module(cordon_native).
 
--export([ensure_started/0, discover/2, files/0, unsupported/0]).
+-export([ensure_started/0, discover/2, files/0, priv_dir/0, unsupported/0]).
 
 -type error() :: cordon_nif:error().
 
@@ -34,10 +34,28 @@ discover(Library, Options) ->
 %% @doc cordon's own native files.
 -spec files() -> #{proxy | shim | nif_host => file:filename()}.
 files() ->
-    Priv = cordon_nif:priv_dir(),
+    Priv = priv_dir(),
     #{proxy => filename:join(Priv, "cordon_nif.so"),
       shim => filename:join(Priv, "cordon_shim.so"),
       nif_host => filename:join(Priv, "nif_host")}.
+
+%% @doc The directory that holds cordon's native files: beside `ebin'. To be
+%% found also when cordon_nif can't be loaded.
+-spec priv_dir() -> file:filename().
+priv_dir() ->
+    %% Not code:priv_dir/1 first: any directory named "cordon" on the code path would do
+    %% for that, the checkout itself too.
+    Beside = case code:which(cordon_nif) of
+                 File when is_list(File), File =/= [] ->
+                     filename:join(filename:dirname(filename:dirname(File)), "priv");
+                 _ ->
+                     "none"
+             end,
+    Dir = case {filelib:is_dir(Beside), code:priv_dir(cordon)} of
+              {false, Found} when is_list(Found) -> Found;
+              _ -> Beside
+          end,
+    filename:absname(Dir).
 
 %% @doc What is to happen on a machine that can't run hosts: refuse to isolate, or
 %% load natively.
@@ -63,11 +81,19 @@ load_application() ->
 
 -spec not_loaded(atom()) -> string().
 not_loaded(Reason) ->
-    Path = filename:join(cordon_nif:priv_dir(), "cordon_nif.so"),
+    Path = filename:join(priv_dir(), "cordon_nif.so"),
     Why = case filelib:is_regular(Path) of
               true -> "could not be loaded (" ++ atom_to_list(Reason) ++
                           "; the log of this node has the details)";
-              false -> "does not exist"
+              false -> "does not exist" ++ other_system()
           end,
     "cordon's own library " ++ Path ++ " " ++ Why ++
         "; build cordon again with rebar3 compile".
+
+%% Elsewhere the native half is not built.
+-spec other_system() -> string().
+other_system() ->
+    case os:type() of
+        {unix, linux} -> "";
+        {_, Name} -> " (hosts run on Linux, this is " ++ atom_to_list(Name) ++ ")"
+    end.

@@ -42,24 +42,11 @@
 init() ->
     Info = #{dirty_io_schedulers => erlang:system_info(dirty_io_schedulers),
              port => hd(erlang:ports())},
-    erlang:load_nif(filename:join(priv_dir(), "cordon_nif"), Info).
+    erlang:load_nif(filename:join(cordon_native:priv_dir(), "cordon_nif"), Info).
 
-%% @doc The directory that holds cordon's native files: beside `ebin'.
 -spec priv_dir() -> file:filename().
 priv_dir() ->
-    %% Not code:priv_dir/1 first: any directory named "cordon" on the code path would do
-    %% for that, the checkout itself too.
-    Beside = case code:which(?MODULE) of
-                 File when is_list(File), File =/= [] ->
-                     filename:join(filename:dirname(filename:dirname(File)), "priv");
-                 _ ->
-                     "none"
-             end,
-    Dir = case {filelib:is_dir(Beside), code:priv_dir(cordon)} of
-              {false, Found} when is_list(Found) -> Found;
-              _ -> Beside
-          end,
-    filename:absname(Dir).
+    cordon_native:priv_dir().
 
 %% @doc Starts the keeper if none runs, and checks that the parts are of one version.
 -spec start(NifHost :: file:filename(), Proxy :: file:filename()) -> ok | error().

@@ -17,9 +17,12 @@
                     libraries := [file:filename()]}. % that are isolated
 
 %% Files of priv, by path relative to the application's directory.
--type plan() :: [{Relative :: file:filename(), link | cordon_shim:shim()}].
+%% native: a library that is to be loaded as it is.
+-type plan() :: [{Relative :: file:filename(), link | native | cordon_shim:shim()}].
 
--spec make(atom(), cordon_options:given()) -> {ok, shadow()} | {error, [string()]}.
+%% @doc native: none of its libraries is to be isolated.
+-spec make(atom(), cordon_options:given()) ->
+          {ok, shadow()} | native | {error, [string()]}.
 make(App, Options) ->
     case cordon_cache:dir() of
         {ok, Cache} ->
@@ -33,12 +36,15 @@ make(App, Options) ->
     end.
 
 -spec make(atom(), file:filename(), file:filename(), cordon_options:given()) ->
-          {ok, shadow()} | {error, [string()]}.
+          {ok, shadow()} | native | {error, [string()]}.
 make(App, Dir, Root, Options) ->
     {Plan, Errors} = plan(Dir, Options),
-    case {Errors, [Relative || {Relative, Shim} <- Plan, Shim =/= link]} of
+    IsNative = lists:keymember(native, 2, Plan),
+    case {Errors, [Relative || {Relative, Shim} <- Plan, Shim =/= link, Shim =/= native]} of
         {[_ | _], _} ->
             {error, [text("isolate ~tp: ~ts", [App, Text]) || Text <- Errors]};
+        {[], []} when IsNative ->
+            native;
         {[], []} ->
             {error, [text("isolate ~tp: there is no NIF library below ~ts, expected "
                           "an application that has one", [App, filename:join(Dir, "priv")])]};
@@ -118,7 +124,7 @@ files(Dir, Relative, Above) ->
 
 %% Only a file that can be a NIF library is opened in a host: opening runs code.
 -spec kind(file:filename(), cordon_options:given()) ->
-          link | cordon_shim:shim() | {error, string()}.
+          link | native | cordon_shim:shim() | {error, string()}.
 kind(Path, Options) ->
     case filename:extension(Path) =:= ".so" andalso file:read_file(Path) of
         {ok, <<16#7f, "ELF", _/binary>> = Content} ->
@@ -131,8 +137,9 @@ kind(Path, Options) ->
     end.
 
 shim(Path, Options) ->
-    case cordon_shim:make(filename:rootname(Path), Options) of
+    case cordon_shim:make_or_leave(filename:rootname(Path), Options) of
         {ok, Shim} -> Shim;
+        {native, _Why} -> native;
         {error, {bad_lib, _}} -> link; % no NIF library: load_nif refuses it as well
         {error, {_, Text}} -> {error, Text}
     end.
@@ -157,7 +164,7 @@ fill_each(Dir, Shadow, [{Relative, Kind} | Rest]) ->
         {error, Reason} -> {error, {To, Reason}}
     end.
 
-put_file(link, From, To) ->
+put_file(Kind, From, To) when Kind =:= link; Kind =:= native ->
     case filelib:ensure_dir(To) of
         ok -> file:make_symlink(From, To);
         {error, _} = Error -> Error

@@ -6,7 +6,7 @@
 %%% one library, and a shim finds its sidecar by its own file's name.
 -module(cordon_shim).
 
--export([make/2, check/2, sidecar/2, application/1, copy/2]).
+-export([make/2, make_or_leave/2, check/2, sidecar/2, application/1, copy/2]).
 
 -export_type([shim/0]).
 
@@ -19,6 +19,42 @@
 -spec make(term(), term()) -> {ok, shim()} | error().
 make(Path, Options) ->
     with_checked(Path, Options, fun in_cache/3).
+
+%% @doc A shim, unless the library is to be loaded natively: it is switched off, or no
+%% host can run here and that is allowed then. The log has a warning then.
+-spec make_or_leave(term(), term()) -> {ok, shim()} | {native, Why :: string()} | error().
+make_or_leave(Path, Options) ->
+    case cordon_switch:is_disabled(names(Path)) of
+        true ->
+            leave(Path, "the environment variable CORDON_DISABLE says so");
+        false ->
+            case {make(Path, Options), cordon_native:unsupported()} of
+                {{error, {nif_host, Text}}, {ok, native}} -> leave(Path, Text);
+                {{ok, Shim}, _} -> unless_module_disabled(Path, Shim);
+                {Error, _} -> Error
+            end
+    end.
+
+%% Which module a library is for is known only now.
+unless_module_disabled(Path, Shim) ->
+    {ok, #{manifest := #{module := Module}}} = cordon_nif:read_sidecar(Shim ++ ".cordon"),
+    case cordon_switch:is_disabled([atom_to_list(Module)]) of
+        true -> leave(Path, "the environment variable CORDON_DISABLE says so");
+        false -> {ok, Shim}
+    end.
+
+leave(Path, Why) ->
+    ok = cordon_switch:warn_native(Path, Why),
+    {native, Why}.
+
+%% @doc What a library is called in CORDON_DISABLE, as far as its path tells. None for
+%% what is no path.
+-spec names(term()) -> [string()].
+names(Path) ->
+    case library(Path) of
+        {ok, Library} -> [filename:basename(Library, ".so"), application(Library)];
+        {error, _} -> []
+    end.
 
 %% @doc Opens the library in a host, as {@link make/2} does for a new one.
 -spec check(term(), term()) -> {ok, cordon_nif:manifest()} | error().
@@ -156,7 +192,7 @@ in_cache(Library, Given, Before, Cache) ->
     case read_all(Library) of
         {ok, Template, Digests} ->
             Hash = cordon_cache:hash({Library, maps:merge(Before, Given),
-                                      cordon_native:unsupported(), cordon_nif:priv_dir(),
+                                      cordon_native:unsupported(), cordon_native:priv_dir(),
                                       Digests}),
             Name = filename:basename(Library, ".so"),
             ensure(filename:join([Cache, "shims", Hash, Name]), Template,

@@ -230,10 +230,9 @@ load_together(Modules) ->
 embedded_mode(Config) ->
     Node = node_with(Config, [jiffy], ["-mode", "embedded", "-pa", filename:dirname(code:which(jiffy))]),
     embedded = call(Node, code, get_mode, []),
-    [{module, M} = call(Node, code, load_file, [M])
-     || M <- [jiffy, cordon, cordon_app, cordon_sup, cordon_host_sup, cordon_host, cordon_events,
-              cordon_report, cordon_refusal, cordon_nif, cordon_native, cordon_options,
-              cordon_cache, cordon_shim, cordon_shadow, cordon_isolate]],
+    ok = call(Node, application, load, [cordon]),
+    {ok, Modules} = call(Node, application, get_key, [cordon, modules]),
+    [{module, M} = call(Node, code, load_file, [M]) || M <- [jiffy | Modules]],
     1 = call(Node, jiffy, decode, [<<"1">>]),
     ok = call(Node, application, start, [cordon]),
     ?assertEqual(2, call(Node, jiffy, decode, [<<"2">>])),
