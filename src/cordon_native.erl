@@ -4,7 +4,8 @@
 %%% NIFs may be loaded at any time.
 -module(cordon_native).
 
--export([ensure_started/0, discover/2, files/0, priv_dir/0, unsupported/0]).
+-export([ensure_started/0, discover/2, read_sidecar/1, edit_sidecar/2, files/0, priv_dir/0,
+         unsupported/0]).
 
 -type error() :: cordon_nif:error().
 
@@ -21,15 +22,57 @@ ensure_started() ->
 -spec start() -> ok | error().
 start() ->
     #{nif_host := NifHost, proxy := Proxy} = files(),
-    case cordon_nif:start(NifHost, Proxy) of
+    case cordon_nif:start(bytes(NifHost), bytes(Proxy)) of
         ok -> cordon_events:ensure_started();
-        {error, _} = Error -> Error
+        {error, _} = Error -> decoded(Error)
     end.
 
 -spec discover(file:filename(), cordon_options:options()) ->
           {ok, cordon_nif:manifest(), binary()} | error().
 discover(Library, Options) ->
-    cordon_nif:discover(Library, Options).
+    decoded(cordon_nif:discover(bytes(Library), Options)).
+
+-spec read_sidecar(file:filename()) -> {ok, cordon_nif:sidecar()} | error().
+read_sidecar(File) ->
+    case decoded(cordon_nif:read_sidecar(bytes(File))) of
+        {ok, Sidecar} ->
+            {ok, maps:map(fun(Key, Path) when Key =:= proxy; Key =:= nif_host; Key =:= library ->
+                                  characters(Path);
+                             (_, Value) -> Value
+                          end, Sidecar)};
+        {error, _} = Error ->
+            Error
+    end.
+
+-spec edit_sidecar(binary(), map()) -> {ok, binary()} | error().
+edit_sidecar(Sidecar, Changes) ->
+    decoded(cordon_nif:edit_sidecar(
+              Sidecar,
+              maps:map(fun(Key, Path) when Key =:= proxy; Key =:= nif_host; Key =:= library;
+                                           Key =:= application ->
+                               bytes(Path);
+                          (_, Value) -> Value
+                       end, Changes))).
+
+%% The native side knows names of files as the bytes that they are in the file system.
+-spec bytes(file:filename_all()) -> binary().
+bytes(Name) when is_binary(Name) ->
+    Name;
+bytes(Name) ->
+    case unicode:characters_to_binary(Name, unicode, file:native_name_encoding()) of
+        Bytes when is_binary(Bytes) -> Bytes;
+        _ -> unicode:characters_to_binary(Name)
+    end.
+
+-spec characters(string()) -> string().
+characters(Bytes) ->
+    case unicode:characters_to_list(list_to_binary(Bytes), file:native_name_encoding()) of
+        Characters when is_list(Characters) -> Characters;
+        _ -> Bytes
+    end.
+
+decoded({error, {Reason, Text}}) -> {error, {Reason, characters(Text)}};
+decoded(Result) -> Result.
 
 %% @doc cordon's own native files.
 -spec files() -> #{proxy | shim | nif_host => file:filename()}.

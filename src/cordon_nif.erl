@@ -30,6 +30,7 @@
 -type sidecar() ::
         #{proxy := string(), nif_host := string(), library := string(),
           application := string(), unsupported := refuse | native,
+          library_digest => string(),
           options := cordon_options:options(), given := [atom()],
           manifest := manifest()}.
 -type host() ::
@@ -49,26 +50,27 @@ priv_dir() ->
     cordon_native:priv_dir().
 
 %% @doc Starts the keeper if none runs, and checks that the parts are of one version.
--spec start(NifHost :: file:filename(), Proxy :: file:filename()) -> ok | error().
+-spec start(NifHost :: file:filename_all(), Proxy :: file:filename_all()) -> ok | error().
 start(_NifHost, _Proxy) ->
     erlang:nif_error(not_loaded).
 
 %% @doc Opens a library in a fresh host and tells what is in it. The second
 %% element is the content of the shim's sidecar.
--spec discover(file:filename(), cordon_options:options()) ->
+-spec discover(file:filename_all(), cordon_options:options()) ->
           {ok, manifest(), Sidecar :: binary()} | error().
 discover(_Library, _Options) ->
     erlang:nif_error(not_loaded).
 
 %% @doc What the sidecar of a shim says.
--spec read_sidecar(file:filename()) -> {ok, sidecar()} | error().
+-spec read_sidecar(file:filename_all()) -> {ok, sidecar()} | error().
 read_sidecar(_File) ->
     erlang:nif_error(not_loaded).
 
 %% @doc A sidecar with other paths (they may be relative to the directory it will lie
 %% in), options, or policy.
--spec edit_sidecar(binary(), #{proxy | nif_host | library => file:filename(),
-                               application => string(), unsupported => refuse | native,
+-spec edit_sidecar(binary(), #{proxy | nif_host | library => file:filename_all(),
+                               application => file:filename_all(), unsupported => refuse | native,
+                               library_digest => string(),
                                options => cordon_options:options(), given => [atom()]}) ->
           {ok, binary()} | error().
 edit_sidecar(_Sidecar, _Changes) ->

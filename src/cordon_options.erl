@@ -21,7 +21,7 @@
 %%% </table>
 -module(cordon_options).
 
--export([normalise/1, merge/3, defaults/0]).
+-export([normalise/1, merge/3, defaults/0, expected/0, from_text/2, to_text/1]).
 
 -export_type([options/0, given/0]).
 
@@ -108,6 +108,43 @@ all_errors(Given) ->
 -spec defaults() -> options().
 defaults() ->
     maps:from_list([{Key, Default} || {Key, Default, _, _} <- ?TABLE]).
+
+%% @doc The names of all options, and for each what its values are.
+-spec expected() -> [{atom(), string()}].
+expected() ->
+    [{Key, Expected} || {Key, _, Expected, _} <- ?TABLE].
+
+%% @doc The value that a text stands for: an Erlang term where such is valid for the
+%% option, else the text itself.
+-spec from_text(atom(), string()) -> {ok, term()} | {error, string()}.
+from_text(Key, Text) ->
+    Candidates = [term_of(Text), Text],
+    case [Value || Value <- Candidates, errors(Key, Value) =:= []] of
+        [Value | _] -> {ok, Value};
+        [] -> {error, hd(errors(Key, hd(Candidates)))}
+    end.
+
+%% @doc A value as {@link from_text/2} takes it.
+-spec to_text(term()) -> unicode:chardata().
+to_text(Value) when is_binary(Value) ->
+    Value;
+to_text(Value) ->
+    case io_lib:printable_unicode_list(Value) of
+        true when Value =/= [] -> Value;
+        _ -> io_lib:format("~0tp", [Value])
+    end.
+
+-spec term_of(string()) -> term().
+term_of(Text) ->
+    case erl_scan:string(Text ++ ".") of
+        {ok, Tokens, _} ->
+            case erl_parse:parse_term(Tokens) of
+                {ok, Term} -> Term;
+                {error, _} -> Text
+            end;
+        {error, _, _} ->
+            Text
+    end.
 
 -spec errors(term(), term()) -> [string()].
 errors(Key, Value) ->

@@ -6,7 +6,7 @@
 %%% one library, and a shim finds its sidecar by its own file's name.
 -module(cordon_shim).
 
--export([make/2, make_or_leave/2, check/2, sidecar/2, application/1, copy/2]).
+-export([make/2, make_or_leave/2, check/2, sidecar/2, sidecar/3, application/1, copy/2]).
 
 -export_type([shim/0]).
 
@@ -80,6 +80,8 @@ sidecar(Path, Given) ->
             Error
     end.
 
+%% @doc The same for exactly this file, whatever lies beside it. `Before' gives options
+%% that count less than `Given'.
 -spec sidecar(file:filename(), cordon_options:given(), cordon_options:given()) ->
           {ok, cordon_nif:manifest(), binary()} | error().
 sidecar(Library, Given, Before) ->
@@ -95,7 +97,7 @@ with_options(Library, Given, Before, Manifest, Sidecar) ->
         {{ok, Options, Names}, {ok, Unsupported}} ->
             Changes = #{options => Options, given => Names, unsupported => Unsupported,
                         application => application(Library)},
-            case cordon_nif:edit_sidecar(Sidecar, Changes) of
+            case cordon_native:edit_sidecar(Sidecar, Changes) of
                 {ok, Changed} -> {ok, Manifest, Changed};
                 {error, _} = Error -> Error
             end;
@@ -111,7 +113,7 @@ with_options(Library, Given, Before, Manifest, Sidecar) ->
           T | error().
 maybe_installed(Path, Continue) ->
     Sidecar = filename:rootname(Path, ".so") ++ ".cordon",
-    case filelib:is_regular(Sidecar) andalso cordon_nif:read_sidecar(Sidecar) of
+    case filelib:is_regular(Sidecar) andalso cordon_native:read_sidecar(Sidecar) of
         false ->
             Continue(Path, #{});
         {ok, #{library := Library, options := Options, given := Names}} ->
@@ -223,7 +225,7 @@ read_all([Path | Paths], Read) ->
              fun(() -> {ok, cordon_nif:manifest(), binary()} | error())) ->
           {ok, shim()} | error().
 ensure(Shim, Template, MakeSidecar) ->
-    case {file:read_file(Shim ++ ".so"), cordon_nif:read_sidecar(Shim ++ ".cordon")} of
+    case {file:read_file(Shim ++ ".so"), cordon_native:read_sidecar(Shim ++ ".cordon")} of
         {{ok, Template}, {ok, _}} ->
             {ok, Shim};
         _ ->

@@ -99,6 +99,9 @@ const char* read_sidecar(Files& files) {
 
 } // namespace
 
+// By this symbol a file is known to be a shim, of whichever build.
+extern "C" __attribute__((visibility("default"))) const char cordon_shim_mark = 1;
+
 extern "C" __attribute__((visibility("default"))) ErlNifEntry* nif_init() {
     static Files files;
     files = Files{};

@@ -190,6 +190,8 @@ std::string write_sidecar(const Sidecar& sidecar) {
     FieldWriter file;
     describe_file(sidecar.file, file);
     out.put("library_file", file.take());
+    if (!sidecar.library_digest.empty())
+        out("library_digest", sidecar.library_digest);
     out("unsupported", std::string(sidecar.native_if_unsupported ? "native" : "refuse"));
     if (!sidecar.application.empty())
         out("application", sidecar.application);
@@ -223,6 +225,8 @@ Sidecar parse_sidecar(std::string_view text) {
     FieldReader file(in.need("library_file"), "library_file");
     describe_file(sidecar.file, file);
     file.finish();
+    if (in.find("library_digest") != nullptr)
+        in("library_digest", sidecar.library_digest);
     std::string unsupported;
     in("unsupported", unsupported);
     if (unsupported != "native" && unsupported != "refuse")

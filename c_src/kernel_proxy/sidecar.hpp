@@ -43,6 +43,8 @@ struct Sidecar {
     std::vector<std::string> given; // names of the options that somebody asked for
     Requirements requirements;
     FileIdentity file;
+    // Of the library's content, by who put the shim in its place on disk; empty: none was taken.
+    std::string library_digest;
     ipc::Opened manifest;
 };
 

@@ -100,6 +100,8 @@ bool change(ErlNifEnv* env, Sidecar& sidecar, const std::string& key, ERL_NIF_TE
         sidecar.nif_host = text;
     else if (key == "library")
         sidecar.library = text;
+    else if (key == "library_digest")
+        sidecar.library_digest = text;
     else
         return false;
     return key == "application" || !text.empty();
@@ -147,6 +149,8 @@ ERL_NIF_TERM read_sidecar_file(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) t
     map.put_string("nif_host", sidecar.nif_host);
     map.put_string("library", sidecar.library);
     map.put_string("application", sidecar.application);
+    if (!sidecar.library_digest.empty())
+        map.put_string("library_digest", sidecar.library_digest);
     map.put("unsupported", atom(env, sidecar.native_if_unsupported ? "native" : "refuse"));
     map.put("options", make_options(env, sidecar.options));
     map.put("given", make_atoms(env, sidecar.given));

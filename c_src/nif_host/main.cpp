@@ -11,7 +11,13 @@ constexpr char kUsage[] =
     "usage: nif_host --keeper     be the keeper of an Erlang VM (started by cordon, control socket "
     "on fd 3)\n"
     "       nif_host --version    print the build id, which must equal the one of cordon_nif.so\n"
+    "       nif_host --api        print every enif_* that cordon knows, and whether it has it\n"
     "       nif_host --help\n";
+
+constexpr char kApi[] =
+#define ENIF(name, since, kind, state) #name " " since " " #state "\n"
+#include "nif_host/enif/api_table.def"
+    ;
 
 } // namespace
 
@@ -20,6 +26,10 @@ int main(int argc, char** argv) {
         return cordon::host::run_keeper(3);
     if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
         std::printf("%s\n", cordon::kBuildId);
+        return 0;
+    }
+    if (argc == 2 && std::strcmp(argv[1], "--api") == 0) {
+        std::fputs(kApi, stdout);
         return 0;
     }
     const bool help = argc == 2 && std::strcmp(argv[1], "--help") == 0;
