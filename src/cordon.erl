@@ -69,15 +69,16 @@ which_hosts() ->
 %% @doc What runs, and with which settings.
 -spec info() -> #{version := string() | undefined,
                   keeper := pos_integer() | undefined,
+                  guard := cordon_nif:guard() | undefined,
                   hosts := [cordon_nif:host()],
                   isolated := [cordon_shadow:shadow()],
                   cache_dir := {ok, file:filename()} | {error, string()},
                   default_options := cordon_options:options()}.
 info() ->
-    Keeper = case erlang:module_loaded(cordon_nif) of
-                 true -> cordon_nif:keeper();
-                 false -> undefined
-             end,
+    {Keeper, Guard} = case erlang:module_loaded(cordon_nif) of
+                          true -> {cordon_nif:keeper(), cordon_nif:guard()};
+                          false -> {undefined, undefined}
+                      end,
     _ = application:load(cordon),
     Version = case application:get_key(cordon, vsn) of
                   {ok, Vsn} -> Vsn;
@@ -85,6 +86,7 @@ info() ->
               end,
     #{version => Version,
       keeper => Keeper,
+      guard => Guard,
       hosts => which_hosts(),
       isolated => cordon_isolate:installed(),
       cache_dir => cordon_cache:dir(),

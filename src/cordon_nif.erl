@@ -4,9 +4,9 @@
 -module(cordon_nif).
 
 -export([start/2, discover/2, read_sidecar/1, edit_sidecar/2, set_observer/1, output_done/1, hosts/0,
-         stop_host/1, keeper/0, priv_dir/0]).
+         stop_host/1, keeper/0, guard/0, is_noexec/1, priv_dir/0]).
 
--export_type([manifest/0, requirements/0, sidecar/0, host/0, error/0]).
+-export_type([manifest/0, requirements/0, sidecar/0, guard/0, host/0, error/0]).
 
 -on_load(init/0).
 
@@ -33,6 +33,9 @@
           library_digest => string(),
           options := cordon_options:options(), given := [atom()],
           manifest := manifest()}.
+-type guard() ::
+        #{holds := [atom()], missing := [{Part :: atom(), Text :: string()}],
+          confined_ns := non_neg_integer()}.
 -type host() ::
         #{host := pos_integer(), os_pid := integer(), generation := pos_integer(),
           module := atom(), library := string(), modules := [atom()],
@@ -93,6 +96,18 @@ hosts() ->
 %% @doc Kills a host. The next call of its library starts a new one.
 -spec stop_host(pos_integer()) -> ok | {error, not_found}.
 stop_host(_Host) ->
+    erlang:nif_error(not_loaded).
+
+%% @doc What hosts have said of their guard: which parts hold, and what this machine
+%% lacks. Nothing before the first host.
+-spec guard() -> guard().
+guard() ->
+    erlang:nif_error(not_loaded).
+
+%% @doc Whether a directory is on a file system that is mounted noexec, from which no
+%% library can be loaded.
+-spec is_noexec(file:name_all()) -> boolean().
+is_noexec(_Directory) ->
     erlang:nif_error(not_loaded).
 
 %% @doc The keeper's process id in the operating system.

@@ -46,6 +46,9 @@ format(#{label := {cordon, enif_unsupported}} = Info) ->
 format(#{label := {cordon, keeper_down}} = Info) ->
     {"cordon: the keeper ended (~0tp), and with it all hosts; "
      "the next call starts new ones", [get(reason, Info)]};
+format(#{label := {cordon, guard_missing}} = Info) ->
+    {"cordon: the guard of hosts is not whole on this machine, without ~tp: ~ts. "
+     "The rest of it holds", [get(part, Info), get(text, Info)]};
 format(#{label := {cordon, Event}} = Info) ->
     {"cordon: ~tp ~tp", [Event, maps:remove(label, Info)]}.
 

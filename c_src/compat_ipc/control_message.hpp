@@ -92,13 +92,37 @@ struct Setup {
     MSGPACK_DEFINE(host_segment_bytes, atom_segment_bytes, stack_bytes, system_info)
 };
 
-// host -> BEAM: mapped and listening. The addresses are the host's own; the BEAM uses them for
-// nothing but subtraction.
+// The parts of the guard (nif_host/guard), in the order in which a host takes them on.
+enum class GuardPart : std::uint32_t {
+    Descriptors,
+    CoreDumps,
+    OomScore,
+    NoNewPrivs,
+    Capabilities,
+    Landlock,
+    SystemCalls,
+    Signals,
+    Scheduling,
+    kCount
+};
+
+// What a host says of one part: it holds when `missing` is empty, else that says what the machine
+// lacks and what is open for it.
+struct GuardItem {
+    std::uint32_t part = 0; // GuardPart
+    std::string missing;
+    MSGPACK_DEFINE(part, missing)
+};
+
+// host -> BEAM: mapped, guarded and listening. The addresses are the host's own; the BEAM uses them
+// for nothing but subtraction. No byte of a library has run yet.
 struct Ready {
     static constexpr MessageType kType = MessageType::Ready;
     std::uint64_t beam_window = 0;
     std::uint64_t host_segment = 0;
-    MSGPACK_DEFINE(beam_window, host_segment)
+    std::vector<GuardItem> guard;
+    std::uint64_t guard_ns = 0; // what it took
+    MSGPACK_DEFINE(beam_window, host_segment, guard, guard_ns)
 };
 
 // BEAM -> host: open a library and tell what is in it. `library`: its number from now on.

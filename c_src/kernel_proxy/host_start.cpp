@@ -2,6 +2,7 @@
 // crash), never with the help of an Erlang process.
 #include "compat_ipc/packet_socket.hpp"
 #include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/guard_report.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/host_watch.hpp"
 #include "kernel_proxy/keeper_client.hpp"
@@ -198,6 +199,7 @@ std::string Host::exchange_setup(Clock::time_point deadline) {
     const auto ready = ipc::Packet(bytes).as<ipc::Ready>();
     window_base_ = ready.beam_window;
     host_base_ = ready.host_segment;
+    note_guard(ready.guard, ready.guard_ns);
     return "";
 }
 

@@ -159,4 +159,11 @@ void report_keeper_down() {
     event.send("keeper_down");
 }
 
+bool report_guard_missing(const char* part, const std::string& text) {
+    Event event;
+    event.put("part", enif_make_atom(event.env(), part));
+    event.put_string("text", text);
+    return event.send("guard_missing");
+}
+
 } // namespace cordon::proxy

@@ -40,5 +40,7 @@ bool report_output(const Group& group, std::uint64_t host, std::string_view byte
 void report_unsupported(const Host& host, const Library& library, std::uint32_t function,
                         ERL_NIF_TERM name);
 void report_keeper_down();
+// A part of the guard that this machine lacks. False when nobody took it.
+bool report_guard_missing(const char* part, const std::string& text);
 
 } // namespace cordon::proxy

@@ -2,6 +2,7 @@
 #include "kernel_proxy/call_hop.hpp"
 #include "kernel_proxy/discovery.hpp"
 #include "kernel_proxy/group.hpp"
+#include "kernel_proxy/guard_report.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/keeper_client.hpp"
 #include "kernel_proxy/library.hpp"
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <sys/statvfs.h>
 
 namespace cordon::proxy {
 namespace {
@@ -137,6 +139,21 @@ ERL_NIF_TERM keeper(ErlNifEnv* env, int, const ERL_NIF_TERM[]) {
     return pid == 0 ? atom(env, "undefined") : enif_make_int(env, pid);
 }
 
+ERL_NIF_TERM guard(ErlNifEnv* env, int, const ERL_NIF_TERM[]) {
+    return guard_term(env);
+}
+
+// Nothing can be mapped executable from a file there.
+ERL_NIF_TERM is_noexec(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
+    const auto directory = get_text(env, argv[0]);
+    if (!directory)
+        return enif_make_badarg(env);
+    struct statvfs status {};
+    const bool noexec =
+        statvfs(directory->c_str(), &status) == 0 && (status.f_flag & ST_NOEXEC) != 0;
+    return atom(env, noexec ? "true" : "false");
+}
+
 // load_info: #{dirty_io_schedulers := N, port := Port}.
 int load(ErlNifEnv* env, void**, ERL_NIF_TERM info) {
     ERL_NIF_TERM value;
@@ -166,6 +183,8 @@ ErlNifFunc functions[] = {
     {"hosts", 0, &guarded<hosts>, 0},
     {"stop_host", 1, &guarded<stop_host>, 0},
     {"keeper", 0, &guarded<keeper>, ERL_NIF_DIRTY_JOB_IO_BOUND},
+    {"guard", 0, &guarded<guard>, 0},
+    {"is_noexec", 1, &guarded<is_noexec>, ERL_NIF_DIRTY_JOB_IO_BOUND},
 };
 
 } // namespace

@@ -20,6 +20,13 @@ constexpr std::size_t kAlternateStackBytes = 64 * 1024;
 constexpr std::array kDeadlySignals = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP};
 
 std::atomic<bool> dying{false};
+pid_t host_process = 0;
+
+// A child that the library has forked has these handlers too, but what becomes of it concerns its
+// parent only.
+bool is_forked_child() {
+    return getpid() != host_process;
+}
 
 // Async-signal-safe from here on.
 
@@ -78,13 +85,14 @@ std::uint64_t instruction_pointer([[maybe_unused]] const void* machine_context) 
 void on_deadly_signal(int signal_number, siginfo_t* info, void* machine_context) {
     if (signal_number == SIGFPE && info->si_code <= 0)
         return; // sent, not trapped: the VM ignores those, and so do we
-    if (publish_end(ipc::EndKind::Signal, static_cast<std::uint32_t>(signal_number),
-                    reinterpret_cast<std::uint64_t>(info->si_addr),
-                    instruction_pointer(machine_context)))
+    if (!is_forked_child()) {
+        if (!publish_end(ipc::EndKind::Signal, static_cast<std::uint32_t>(signal_number),
+                         reinterpret_cast<std::uint64_t>(info->si_addr),
+                         instruction_pointer(machine_context)))
+            for (;;)
+                pause(); // the first one ends the process
         complete_record(true);
-    else
-        for (;;)
-            pause(); // the first one ends the process
+    }
     // Die of the same signal, so that the keeper's status agrees.
     signal(signal_number, SIG_DFL);
     sigset_t mask;
@@ -95,6 +103,8 @@ void on_deadly_signal(int signal_number, siginfo_t* info, void* machine_context)
 }
 
 void on_process_exit(int status, void*) {
+    if (is_forked_child())
+        return;
     if (publish_end(ipc::EndKind::Exit, static_cast<std::uint32_t>(status & 0xFF), 0, 0))
         complete_record(false);
 }
@@ -113,6 +123,7 @@ void install_alternate_stack() {
 }
 
 void install_crash_handler() {
+    host_process = getpid();
     std::array<void*, 4> warm{};
     backtrace(warm.data(),
               static_cast<int>(warm.size())); // loads what it needs now, not in a handler

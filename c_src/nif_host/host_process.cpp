@@ -7,6 +7,7 @@
 #include "nif_host/crash_handler.hpp"
 #include "nif_host/host_context.hpp"
 
+#include <array>
 #include <cstdio>
 #include <exception>
 #include <unistd.h>
@@ -50,19 +51,24 @@ HostContext& context() {
     return the_context;
 }
 
-void run_host(std::vector<Fd>& fds) {
+void run_host(std::vector<Fd>& fds, const Guard& guard) {
     try {
         const int control = fds[ipc::kControlFd].get();
         auto packet = ipc::receive_packet(control, 0, ipc::Wait::Yes);
         if (!packet)
             _exit(0);
         map_pool(ipc::Packet(packet->bytes).as<ipc::Setup>(), fds);
+        // While there is one thread: all others inherit it.
+        const std::array kept = {control, context().doorbell};
+        GuardReport guarded = guard.confine(kept);
         install_crash_handler();
         start_callback_thread();
         context().shared().crash.state.store(ipc::HostState::Running, std::memory_order_release);
         ipc::Ready ready;
         ready.beam_window = reinterpret_cast<std::uint64_t>(context().beam_window);
         ready.host_segment = reinterpret_cast<std::uint64_t>(context().host_segment);
+        ready.guard = std::move(guarded.items);
+        ready.guard_ns = guarded.nanoseconds;
         if (ipc::send_message(control, ready))
             serve_control(control);
         _exit(0); // the VM has closed the socket: no destructors of the library run, as at its halt

@@ -2,6 +2,8 @@
 
 #include "compat_ipc/packet_socket.hpp"
 #include "generated/cordon_build_id.hpp"
+#include "nif_host/guard/guard.hpp"
+#include "nif_host/guard/reach.hpp"
 #include "nif_host/host_process.hpp"
 
 #include <array>
@@ -14,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <map>
+#include <optional>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -47,6 +50,8 @@ class Keeper {
     Fd vm_;
     Fd child_signals_;
     sigset_t inherited_mask_{};
+    std::optional<ReachRequests> reach_;
+    std::optional<Guard> guard_; // of all hosts
     std::map<std::uint64_t, pid_t> hosts_;
 };
 
@@ -75,6 +80,10 @@ void Keeper::prepare() {
     vm_ = Fd(open_pidfd(vm_pid_));
     take_affinity_of(vm_pid_);
     setlocale(LC_CTYPE, ""); // as the VM does at its start
+    reach_.emplace();
+    guard_.emplace(vm_pid_, reach_->host_end());
+    // Hosts that nothing else keeps away can't look into it either (unless they are root's).
+    prctl(PR_SET_DUMPABLE, 0);
 }
 
 int Keeper::run() {
@@ -82,14 +91,16 @@ int Keeper::run() {
     if (getppid() != vm_pid_ || !ipc::send_message(control_.get(), ipc::Hello{kBuildId, getpid()}))
         return 0;
     for (;;) {
-        std::array<pollfd, 3> ready{{{control_.get(), POLLIN, 0},
-                                     {child_signals_.get(), POLLIN, 0},
-                                     {vm_.get(), POLLIN, 0}}};
+        std::vector<pollfd> ready{
+            {control_.get(), POLLIN, 0}, {child_signals_.get(), POLLIN, 0}, {vm_.get(), POLLIN, 0}};
+        const std::size_t own = ready.size();
+        reach_->append_to(ready);
         if (poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR)
             break;
         reap();
         if (ready[2].revents != 0)
             break;
+        reach_->serve(ready.data() + own, ready.size() - own);
         if (ready[0].revents != 0 && !serve_packet())
             break;
     }
@@ -144,9 +155,11 @@ void Keeper::become_host(const ipc::Spawn& spawn, std::vector<Fd>& fds, pid_t ke
         _exit(1);
     setsid();
     prctl(PR_SET_NAME, spawn.name.c_str());
+    prctl(PR_SET_DUMPABLE, 1);
     sigprocmask(SIG_SETMASK, &inherited_mask_, nullptr);
     signal(SIGINT, SIG_DFL);
     control_.reset();
+    reach_->forget();
     child_signals_.reset();
     vm_.reset();
     const Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -155,7 +168,7 @@ void Keeper::become_host(const ipc::Spawn& spawn, std::vector<Fd>& fds, pid_t ke
     dup2(fds[ipc::kOutputFd].get(), STDERR_FILENO);
     fds[ipc::kOutputFd].reset();
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    run_host(fds);
+    run_host(fds, *guard_);
 }
 
 void Keeper::reap() {
