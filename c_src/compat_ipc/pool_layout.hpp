@@ -32,7 +32,7 @@ struct BeamSegmentLayout {
 struct HostSegmentLayout {
     alignas(64) CrashRecord crash;
     alignas(64) std::atomic<std::uint64_t> events_head; // entries of the event ring consumed
-    std::atomic<std::uint32_t> events_sleeping;         // 1: the callback thread waits for its bell
+    std::atomic<std::uint32_t> events_sleeping;         // 1: the event reader waits for its bell
     alignas(4096) ResponseHalf responses[kSlots];
     // the host's heap follows at kHostHeapOffset
 };

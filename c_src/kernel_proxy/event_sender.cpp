@@ -57,7 +57,7 @@ void EventSender::drain() {
     while (!overflow_.empty() && push(overflow_.front()))
         overflow_.pop_front();
     overflowing_.store(!overflow_.empty(), std::memory_order_relaxed);
-    // Partner: the callback thread sets `events_sleeping`, then looks at the tail (both seq_cst).
+    // Partner: the event reader sets `events_sleeping`, then looks at the tail (both seq_cst).
     if (host_->events_sleeping.load(std::memory_order_seq_cst) != 0) {
         ring_->bell.fetch_add(1, std::memory_order_seq_cst);
         ipc::futex_wake_all(ring_->bell);

@@ -1,6 +1,5 @@
 // Destructors run on a thread of their own: a library's destructor may take a lock that a running
-// call holds. The thread also consumes the event ring (what the VM acquires and releases), as does
-// any worker that needs it to be up to date.
+// call holds.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +8,8 @@ namespace cordon::host {
 
 void start_callback_thread();
 
-// Takes in all events that are in the ring now. By any thread.
-void consume_events();
+// Has the destructor of this resource run there; nobody holds the resource any more.
+void defer_destroy(std::uint64_t handle);
 
 // Waits until the destructors of all resources that were released before `event_mark` have begun,
 // 10 ms at most.

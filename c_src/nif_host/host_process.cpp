@@ -5,6 +5,7 @@
 #include "nif_host/chunk_windows.hpp"
 #include "nif_host/control_channel.hpp"
 #include "nif_host/crash_handler.hpp"
+#include "nif_host/event_reader.hpp"
 #include "nif_host/host_context.hpp"
 
 #include <array>
@@ -63,6 +64,7 @@ void run_host(std::vector<Fd>& fds, const Guard& guard) {
         GuardReport guarded = guard.confine(kept);
         install_crash_handler();
         start_callback_thread();
+        start_event_reader();
         context().shared().crash.state.store(ipc::HostState::Running, std::memory_order_release);
         ipc::Ready ready;
         ready.beam_window = reinterpret_cast<std::uint64_t>(context().beam_window);

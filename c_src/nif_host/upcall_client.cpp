@@ -1,7 +1,7 @@
 #include "nif_host/upcall_client.hpp"
 
-#include "nif_host/callback_thread.hpp"
 #include "nif_host/chunk_windows.hpp"
+#include "nif_host/event_reader.hpp"
 #include "nif_host/host_context.hpp"
 #include "nif_host/request_wait.hpp"
 #include "nif_host/worker.hpp"

@@ -6,6 +6,7 @@
 #include "nif_host/crash_handler.hpp"
 #include "nif_host/enif/env.hpp"
 #include "nif_host/enif/resource.hpp"
+#include "nif_host/event_reader.hpp"
 #include "nif_host/host_context.hpp"
 #include "nif_host/loader.hpp"
 #include "nif_host/request_wait.hpp"

@@ -5,6 +5,7 @@
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/enif/thread_kind.hpp"
+#include "nif_host/event_reader.hpp"
 #include "nif_host/host_context.hpp"
 
 #include <algorithm>

@@ -35,8 +35,6 @@ void resource_acquire(std::uint64_t handle); // the VM has a proxy of it now
 bool resource_release(
     std::uint64_t handle); // the VM dropped it; true: the caller has to destroy it
 void resource_destroy(std::uint64_t handle); // runs the destructor, frees
-// Has resource_destroy called on the callback thread. Defined there.
-void defer_destroy(std::uint64_t handle);
 
 // --- for the enif_* functions -----------------------------------------------------------------
 

@@ -1,0 +1,60 @@
+#include "nif_host/event_reader.hpp"
+
+#include "compat_ipc/futex.hpp"
+#include "nif_host/callback_thread.hpp"
+#include "nif_host/enif/resource.hpp"
+#include "nif_host/host_context.hpp"
+
+#include <chrono>
+#include <mutex>
+#include <thread>
+
+namespace cordon::host {
+namespace {
+
+std::mutex ring_lock; // one reader at a time
+
+bool events_wait() {
+    return context().beam().events.tail.load(std::memory_order_seq_cst) !=
+           context().shared().events_head.load(std::memory_order_relaxed);
+}
+
+void run_event_reader() {
+    const auto& bell = context().beam().events.bell;
+    auto& sleeping = context().shared().events_sleeping;
+    for (;;) {
+        consume_events();
+        // Partner: the BEAM stores the tail, then looks at `sleeping` (both seq_cst), then
+        // changes the bell.
+        const std::uint32_t seen = bell.load(std::memory_order_seq_cst);
+        sleeping.store(1, std::memory_order_seq_cst);
+        if (!events_wait())
+            ipc::futex_wait(bell, seen, std::chrono::hours(1));
+        sleeping.store(0, std::memory_order_relaxed);
+    }
+}
+
+} // namespace
+
+void start_event_reader() {
+    std::thread(run_event_reader).detach();
+}
+
+void consume_events() {
+    if (!events_wait())
+        return;
+    const std::scoped_lock guard(ring_lock);
+    const ipc::EventRing& ring = context().beam().events;
+    auto& head_word = context().shared().events_head;
+    const std::uint64_t tail = ring.tail.load(std::memory_order_acquire);
+    for (std::uint64_t head = head_word.load(std::memory_order_relaxed); head != tail; ++head) {
+        const ipc::Event event = ring.entries[head % ipc::kEventCapacity];
+        if (event.kind == ipc::EventKind::Acquire)
+            resource_acquire(event.handle);
+        else if (resource_release(event.handle))
+            defer_destroy(event.handle);
+        head_word.store(head + 1, std::memory_order_release);
+    }
+}
+
+} // namespace cordon::host
