@@ -1,6 +1,7 @@
 #include "kernel_proxy/call_hop.hpp"
 
 #include "kernel_proxy/background.hpp"
+#include "kernel_proxy/vm_threads.hpp"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -17,6 +18,7 @@ constexpr int kLeftToOthers = 2;
 constexpr auto kCallerCheck = 10ms;
 
 std::atomic<int> dirty_limit{10 - kLeftToOthers};
+std::atomic<bool> dirty_limit_known{false};
 std::atomic<int> dirty_taken{0};
 
 // --- callers that are killed on the way
@@ -149,6 +151,14 @@ void release_dirty_scheduler() {
 
 void set_dirty_io_schedulers(int count) {
     dirty_limit.store(count > kLeftToOthers ? count - kLeftToOthers : 1, std::memory_order_relaxed);
+    dirty_limit_known.store(true, std::memory_order_relaxed);
+}
+
+void learn_dirty_io_schedulers() {
+    if (dirty_limit_known.load(std::memory_order_relaxed))
+        return;
+    if (const int count = count_dirty_io_schedulers(); count > 0)
+        set_dirty_io_schedulers(count);
 }
 
 } // namespace cordon::proxy

@@ -22,5 +22,7 @@ ERL_NIF_TERM schedule_step(ErlNifEnv* env, ActiveCall call, int flags);
 bool reserve_dirty_scheduler();
 void release_dirty_scheduler();
 void set_dirty_io_schedulers(int count);
+// For shims that are loaded before anything of cordon's Erlang side.
+void learn_dirty_io_schedulers();
 
 } // namespace cordon::proxy

@@ -1,6 +1,7 @@
 #include "kernel_proxy/library.hpp"
 
 #include "kernel_proxy/call.hpp"
+#include "kernel_proxy/call_hop.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/manifest_check.hpp"
 #include "kernel_proxy/platform.hpp"
@@ -81,6 +82,7 @@ cordon_shim_entry(const char* shim, const char* sidecar, const char** unsupporte
         *unsupported = fault.c_str();
         return nullptr;
     }
+    learn_dirty_io_schedulers();
     VmDirectory::watch(); // module cordon_nif need not be there
     entering = Library::of_shim(shim, std::move(read));
     return entering->entry();
