@@ -18,6 +18,7 @@ main() ->
         {ok, _} = application:ensure_all_started(cordon),
         json(),
         xml(),
+        on_disk(),
         table(),
         finish(get(failures))
     catch
@@ -157,10 +158,41 @@ is_crash_of(M, F, A, {nif_host_down, #{module := M, function := F, arity := A,
                                        reason := {signal, _}, generation := _}}) -> true;
 is_crash_of(_, _, _, _) -> false.
 
-%% --- 3: what it costs ----------------------------------------------------------------------
+%% --- 3: a library on disk ------------------------------------------------------------------
+
+%% A node without any configuration, with a copy of jiffy's application in front.
+on_disk() ->
+    title("3. The same on disk, by a command, for releases that are not to be configured"),
+    Copy = filename:absname("build/demo/" ++ filename:basename(native_dir("jiffy"))),
+    _ = file:del_dir_r(Copy),
+    "" = os:cmd("cp -a '" ++ native_dir("jiffy") ++ "' '" ++ Copy ++ "'"),
+    Library = filename:join(Copy, "priv/jiffy.so"),
+    {ok, Before} = file:read_file(Library),
+    command(["install", Library]),
+    command(["status", Copy]),
+    {ok, Node, _} = peer:start_link(#{connection => standard_io,
+                                      args => ["-pa", filename:join(Copy, "ebin")]}),
+    Result = peer:call(Node, jiffy, decode, [<<"[1,2]">>]),
+    Maps = maps(peer:call(Node, os, getpid, []), Library ++ ".native"),
+    ok = peer:stop(Node),
+    check("a node that knows nothing of cordon decodes [1,2] with it", Result =:= [1, 2]),
+    check("and has not the library mapped, only the shim", not Maps),
+    command(["uninstall", Library]),
+    {ok, After} = file:read_file(Library),
+    check("the library is what it was, byte for byte", After =:= Before).
+
+command(Args) ->
+    Words = ["'" ++ Arg ++ "'" || Arg <- Args],
+    Output = os:cmd("bin/cordon " ++ lists:join(" ", Words) ++ "; echo \"(status $?)\""),
+    [Status | Lines] = lists:reverse(string:lexemes(Output, "\n")),
+    say("    $ cordon ~ts ~ts", [hd(Args), filename:basename(lists:last(Args))]),
+    [say("    | ~ts", [Line]) || Line <- lists:reverse(Lines)],
+    check("it ends with status 0", Status =:= "(status 0)").
+
+%% --- 4: what it costs ----------------------------------------------------------------------
 
 table() ->
-    title("3. What a call costs, measured here and now"),
+    title("4. What a call costs, measured here and now"),
     say("add(1, 2), written in C, per call. A machine that is busy shows it here.", []),
     ok = cordon_bench:prepare(filename:absname("build/bench")),
     Rows = [{Name, maps:get(p50, Stats)} || {Name, Stats} <- cordon_bench:calls(2000),
