@@ -7,7 +7,8 @@
 
 -define(CASES,
         [echo_binaries, echo_big_binaries, echo_sub_binaries, echo_bitstrings,
-         inspect, inspect_big, flatten, make_binaries, grow_binaries, append, sub_binary,
+         inspect, inspect_big, flatten, make_binaries, grow_binaries, changed_binaries,
+         overrun_binaries, append, sub_binary,
          map_from_arrays, map_put_update_remove, map_get_size, map_iteration,
          large_map_iteration, to_external, from_external, from_external_safe]).
 
@@ -87,6 +88,24 @@ make_binaries(_) ->
 grow_binaries(_) ->
     [?assertEqual(<<"a", (binary:copy(<<"b">>, Size - 1))/binary>>, fx_data:grow_binary(Size))
      || Size <- [1, 2, 64, 65, 1000000]].
+
+%% Releases of OTP differ in what they make of it.
+changed_binaries(Config) ->
+    fx:same(Config, changed_binaries,
+            [{Size, Start, NewSize, byte_size(Binary), binary:part(Binary, 0, min(2, byte_size(Binary)))}
+             || Size <- [10, 100, 1000], Start <- [0, 1, Size - 3], NewSize <- [0, 1, 3, Size - Start],
+                Binary <- [fx_data:changed_binary(Size, Start, NewSize)]]).
+
+%% Up to 7 bytes behind a binary of more than 64 are nobody's in the VM.
+overrun_binaries(_) ->
+    Self = self(),
+    Pids = [spawn_link(fun() ->
+                               [?assertEqual({binary:copy(<<"a">>, Size), binary:copy(<<"b">>, Size)},
+                                             fx_data:overrun_binary(Size, 7))
+                                || Size <- lists:seq(65, 1100, 3)],
+                               Self ! {self(), done}
+                       end) || _ <- lists:seq(1, 10)],
+    [receive {Pid, done} -> ok end || Pid <- Pids].
 
 append(_) ->
     [begin

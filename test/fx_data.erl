@@ -1,7 +1,8 @@
 %%% Binaries, maps, external term format: see fixtures/fx_data.c.
 -module(fx_data).
 
--export([inspect/1, flatten/1, new_binary/2, grow_binary/1, drop_binary/1,
+-export([inspect/1, flatten/1, new_binary/2, grow_binary/1, changed_binary/3,
+         overrun_binary/2, drop_binary/1,
          sub_binary/3, append/1, map_from_arrays/1, map_put/3, map_update/3,
          map_remove/2, map_get/2, map_size/1, map_to_list/2, to_external/1,
          from_external/2]).
@@ -12,6 +13,8 @@ inspect(_) -> ?NIF.
 flatten(_) -> ?NIF.
 new_binary(_, _) -> ?NIF.
 grow_binary(_) -> ?NIF.
+changed_binary(_, _, _) -> ?NIF.
+overrun_binary(_, _) -> ?NIF.
 drop_binary(_) -> ?NIF.
 sub_binary(_, _, _) -> ?NIF.
 append(_) -> ?NIF.

@@ -6,6 +6,7 @@
 #include "nif_host/host_context.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 namespace cordon::host {
@@ -24,12 +25,30 @@ void fill(ErlNifBinary* binary, unsigned char* data, std::size_t size, BinaryBlo
     binary->ref_bin = block;
 }
 
+std::size_t allocation_bytes(std::size_t binary_bytes) {
+    return sizeof(BinaryBlock) + binary_bytes + kSlackBytes;
+}
+
+// Until OTP 26, where the struct says more than this, the VM takes what it has allocated, whatever a
+// library has put into the struct since: OpenSSL's i2d functions, given &binary.data, move that
+// pointer to the end.
+constexpr std::size_t kHeapBinaryBytes = 64;
+
+bool vm_believes_the_struct() {
+    static const bool believes = [] {
+        ErlNifSysInfo info{};
+        enif_system_info(&info, sizeof info);
+        return std::atoi(info.otp_release) >= 27;
+    }();
+    return believes;
+}
+
 } // namespace
 
 BinaryBlock* binary_block_create(std::size_t bytes) {
-    auto* block = static_cast<BinaryBlock*>(context().heap->allocate(sizeof(BinaryBlock) + bytes));
+    auto* block = static_cast<BinaryBlock*>(context().heap->allocate(allocation_bytes(bytes)));
     new (&block->references) std::atomic<std::size_t>(1);
-    block->capacity = bytes;
+    block->capacity = block->size = bytes;
     return block;
 }
 
@@ -40,7 +59,8 @@ void binary_block_release(BinaryBlock* block) {
 
 Word make_inline_binary(ErlNifEnv* env, const void* data, std::size_t size) {
     const std::size_t data_words = term::bytes_to_words(size);
-    Word* words = env_words(env, 1 + data_words);
+    const std::size_t slack_words = data == nullptr ? kSlackBytes / sizeof(Word) : 0;
+    Word* words = env_words(env, 1 + data_words + slack_words);
     words[0] = term::make_header(Kind::Binary, size);
     if (data_words != 0)
         words[data_words] = 0; // no stale bytes behind the end
@@ -122,9 +142,10 @@ int enif_realloc_binary(ErlNifBinary* binary, std::size_t size) {
         block = copy;
     } else if (size > block->capacity || size < block->capacity / 2) {
         block = static_cast<BinaryBlock*>(context().heap->reallocate(
-            block, sizeof(BinaryBlock) + block->capacity, sizeof(BinaryBlock) + size));
+            block, allocation_bytes(block->capacity), allocation_bytes(size)));
         block->capacity = size;
     }
+    block->size = size;
     fill(binary, block->bytes(), size, block);
     return 1;
 }
@@ -143,6 +164,8 @@ ERL_NIF_TERM enif_make_binary(ErlNifEnv* env, ErlNifBinary* binary) {
     if (block == nullptr)
         return make_copied_binary(env, binary->data, binary->size);
     binary->ref_bin = nullptr; // the term owns it; data stays readable as long as the term
+    if (binary->size > kHeapBinaryBytes && !vm_believes_the_struct())
+        return make_block_binary(env, block, block->bytes(), block->size);
     return make_block_binary(env, block, binary->data, binary->size);
 }
 

@@ -15,9 +15,15 @@ namespace cordon::host {
 struct alignas(16) BinaryBlock {
     std::atomic<std::size_t> references;
     std::size_t capacity;
+    std::size_t size; // as the last enif_alloc_binary or enif_realloc_binary said
+    std::size_t reserved;
     unsigned char* bytes() { return reinterpret_cast<unsigned char*>(this + 1); }
 };
-static_assert(sizeof(BinaryBlock) == 16);
+static_assert(sizeof(BinaryBlock) == 32);
+
+// Behind the bytes of a binary that a library may write. The VM has as many ("chicken pad"), and
+// libraries live from them: sprintf of the last digits writes a zero behind the end.
+inline constexpr std::size_t kSlackBytes = 8;
 
 inline constexpr Word kBaseOwner = 1;
 inline constexpr std::size_t kInlineBinaryBytes = 512; // larger ones get a block of their own
