@@ -2,7 +2,6 @@
 #include "generated/cordon_build_id.hpp"
 #include "nif_host/keeper.hpp"
 
-#include <clocale>
 #include <cstdio>
 #include <cstring>
 
@@ -23,11 +22,8 @@ constexpr char kApi[] =
 } // namespace
 
 int main(int argc, char** argv) {
-    if (argc == 2 && std::strcmp(argv[1], "--keeper") == 0) {
-        // As the VM does: libraries convert and classify characters by it (iconv's //TRANSLIT).
-        std::setlocale(LC_CTYPE, "");
+    if (argc == 2 && std::strcmp(argv[1], "--keeper") == 0)
         return cordon::host::run_keeper(3);
-    }
     if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
         std::printf("%s\n", cordon::kBuildId);
         return 0;

@@ -29,8 +29,8 @@ std::size_t allocation_bytes(std::size_t binary_bytes) {
     return sizeof(BinaryBlock) + binary_bytes + kSlackBytes;
 }
 
-// Until OTP 26, where the struct says more than this, the VM takes what it has allocated, whatever a
-// library has put into the struct since: OpenSSL's i2d functions, given &binary.data, move that
+// Until OTP 26, where the struct says more than this, the VM takes what it has allocated, whatever
+// a library has put into the struct since: OpenSSL's i2d functions, given &binary.data, move that
 // pointer to the end.
 constexpr std::size_t kHeapBinaryBytes = 64;
 
