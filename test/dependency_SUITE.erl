@@ -154,7 +154,8 @@ root() ->
 %% What somebody gets who has cordon as a dependency, with nothing built.
 copy_cordon(To) ->
     [ok = copy_tree(filename:join(root(), Part), filename:join(To, Part))
-     || Part <- ["rebar.config", "CMakeLists.txt", "cmake", "scripts", "c_src", "include", "src"]],
+     || Part <- ["rebar.config", "CMakeLists.txt", "bin", "cmake", "scripts", "c_src",
+                 "include", "src"]],
     ok.
 
 copy_tree(From, To) ->

@@ -47,7 +47,8 @@ relative_paths(Config) ->
     Dir = filename:join(dir(Config), "here"),
     ok = filelib:ensure_path(filename:join(Dir, "real")),
     [ok = copy(File, filename:join([Dir, "cordon", filename:basename(File)]))
-     || File <- filelib:wildcard(filename:join(code:priv_dir(cordon), "*"))],
+     || File <- filelib:wildcard(filename:join(code:priv_dir(cordon), "*")),
+        filelib:is_regular(File)],
     ok = copy(fx:library(fx_bystander) ++ ".so", filename:join(Dir, "real/fx.so")),
     {ok, Sidecar} = cordon_nif:edit_sidecar(sidecar(), #{proxy => "cordon/cordon_nif.so",
                                                          nif_host => "./cordon/nif_host",
