@@ -62,7 +62,8 @@ struct cordon_requirements_record {
     uint64_t memory CORDON_ZERO;
     uint64_t address_space CORDON_ZERO;
 
-    /* As cordon's options of these names: bytes, milliseconds, a count. */
+    /* As cordon's options of these names: bytes, milliseconds, a count. More than cordon's default
+     * of load_timeout, upgrade_timeout and atom_limit only a configuration can give. */
     uint64_t pool_size CORDON_ZERO;
     uint64_t stack_size CORDON_ZERO;
     uint32_t call_timeout CORDON_ZERO;

@@ -41,6 +41,9 @@
 -define(GIB, (1024 * ?MIB)).
 -define(MAX_MS, 16#7fffffff).
 -define(OF_RECORD, "the library's requirements record: ").
+%% What guards the VM against the library: its atom table, and how long code loading or all
+%% schedulers stand still. The library itself may ask for less of it, not for more.
+-define(GUARDS_OF_VM, [atom_limit, load_timeout, upgrade_timeout]).
 
 %% {Key, Default, Expected, Valid}
 -define(TABLE,
@@ -84,7 +87,8 @@ normalise(Given) ->
 merge(Configured, Sidecar, Record) when is_map(Configured) ->
     Given = maps:merge(Sidecar, Configured),
     Asked = maps:with([Key || {Key, _, _, _} <- ?TABLE], maps:without(maps:keys(Given), Record)),
-    case all_errors(Given) ++ [?OF_RECORD ++ Text || Text <- all_errors(Asked)] ++
+    case all_errors(Given) ++
+             [?OF_RECORD ++ Text || Text <- all_errors(Asked) ++ too_much(Asked)] ++
              missing_profile(Record) of
         [] -> {ok, maps:merge(maps:merge(defaults(), Asked), Given), lists:sort(maps:keys(Given))};
         Errors -> {error, Errors}
@@ -92,6 +96,13 @@ merge(Configured, Sidecar, Record) when is_map(Configured) ->
 merge(Configured, _, _) ->
     {error, [text("the options are ~0tp, expected a map such as "
                   "#{call_timeout => 5000}", [Configured])]}.
+
+-spec too_much(map()) -> [string()].
+too_much(Asked) ->
+    [text("option ~0tp is ~0tp, and only a configuration may give more than ~0tp: put "
+          "#{~0tp => ~0tp} there to allow it", [Key, Value, Default, Key, Value])
+     || {Key, Default, _, _} <- ?TABLE, lists:member(Key, ?GUARDS_OF_VM),
+        Value <- [maps:get(Key, Asked, Default)], errors(Key, Value) =:= [], Value > Default].
 
 %% Unspecified, none and default are what every host has at least.
 -spec missing_profile(cordon_nif:requirements() | #{}) -> [string()].

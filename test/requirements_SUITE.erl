@@ -10,7 +10,7 @@
 
 all() ->
     [order_of_sources, record_is_shown, library_without, in_force, configuration_first,
-     later_version, wrong_records, wrong_values, strict_is_refused, installed_and_edited].
+     later_version, wrong_records, wrong_values, guards_of_the_vm, strict_is_refused, installed_and_edited].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -117,6 +117,18 @@ wrong_values(Config) ->
                                     {40, <<1:64>>, pool_size},
                                     {56, <<-1:32>>, call_timeout},
                                     {68, <<-1:32>>, atom_limit}]].
+
+%% More atoms than the VM has, or all schedulers stopped for a day: not for a library to decide.
+guards_of_the_vm(Config) ->
+    [begin
+         Default = maps:get(Option, cordon_options:defaults()),
+         {error, {requirements, Text}} = patched(Config, [{At, <<(Default + 1):32/little>>}]),
+         contains(Text, ["patched.so", "requirements record: option " ++ atom_to_list(Option),
+                         "only a configuration may give more"]),
+         {ok, _, _} = patched(Config, [{At, <<Default:32/little>>}]),
+         {ok, _, _} = patched(Config, [{At, <<(Default + 1):32/little>>}],
+                              #{Option => Default + 1})
+     end || {At, Option} <- [{60, load_timeout}, {64, upgrade_timeout}, {68, atom_limit}]].
 
 strict_is_refused(Config) ->
     {error, {requirements, Text}} = patched(Config, [{72, <<3:32/little>>}]),
