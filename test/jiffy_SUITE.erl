@@ -1,246 +1,294 @@
-%%% jiffy as its users know it, natively and isolated (by configuration alone).
+%%% jiffy (Debian's erlang-jiffy), natively and isolated.
 -module(jiffy_SUITE).
 
 -compile([export_all, nowarn_export_all]).
 
 -include_lib("stdlib/include/assert.hrl").
 
--define(CASES,
-        [decode_values, decode_objects, return_maps, use_nil, null_term, dedupe_keys,
-         copy_strings, return_trailer, decode_bignums, decode_floats, decode_strings,
-         decode_errors, decode_iolist, decode_bytes_per_red,
-         encode_values, encode_objects, encode_iodata, pretty, uescape, force_utf8,
-         escape_forward_slashes, encode_use_nil, encode_bignums, encode_floats,
-         encode_errors, real_file, real_file_pretty, big_input, big_bignums,
-         deep_input, many_processes, unknown_options, round_trips]).
+-import(both_ways, [same/2]).
 
 -define(LANGUAGES, "/usr/share/iso-codes/json/iso_639-3.json").
 
 all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], [not_in_this_vm | ?CASES]}].
+    [isolated, decode_values, decode_objects, return_maps, use_nil, null_term, dedupe_keys,
+     copy_strings, return_trailer, decode_bignums, decode_floats, decode_strings, decode_errors,
+     decode_iolist, decode_bytes_per_red, encode_values, encode_objects, encode_iodata, pretty,
+     uescape, force_utf8, escape_forward_slashes, encode_use_nil, encode_bignums, encode_floats,
+     encode_errors, real_file, real_file_pretty, big_input, big_bignums, deep_input,
+     many_processes, unknown_options, round_trips, every_function].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
 
-init_per_group(native, Config) ->
-    fx:unload(jiffy),
-    [{mode, native} | Config];
-init_per_group(isolated, Config) ->
-    ok = fx:isolate([jiffy]),
-    [{mode, isolated} | Config].
+init_per_suite(Config) ->
+    both_ways:start(Config, jiffy, [jiffy]).
 
-end_per_group(native, _Config) ->
-    fx:unload(jiffy);
-end_per_group(isolated, _Config) ->
-    ok = fx:isolate_end(),
-    fx:unload(jiffy).
+end_per_suite(Config) ->
+    both_ways:stop(Config).
 
-%% The VM has no mapping of jiffy's library, its host has.
-not_in_this_vm(_) ->
-    {[]} = jiffy:decode("{}"),
-    Library = <<"/usr/lib/erlang/lib/", (list_to_binary(app_dir()))/binary, "/priv/jiffy.so">>,
-    ?assertEqual(nomatch, binary:match(fx:maps(os:getpid()), Library)),
-    ?assertMatch({_, _}, binary:match(fx:maps(maps:get(os_pid, fx:host(jiffy))), Library)).
-
-app_dir() ->
-    filename:basename(code:lib_dir(jiffy)).
+isolated(Config) ->
+    both_ways:isolated(Config).
 
 %%% decode
 
-decode_values(_) ->
-    [?assertEqual({Json, Term}, {Json, jiffy:decode(Json)})
-     || {Json, Term} <- [{<<"true">>, true}, {<<"false">>, false}, {<<"null">>, null},
-                         {<<"0">>, 0}, {<<"-1">>, -1}, {<<" 12 ">>, 12}, {<<"1.5">>, 1.5},
-                         {<<"\"\"">>, <<>>}, {<<"\"abc\"">>, <<"abc">>}, {<<"[]">>, []},
-                         {<<"[1, [2], []]">>, [1, [2], []]}]].
+decode_values(Config) ->
+    same(Config, fun() ->
+        [?assertEqual({Json, Term}, {Json, jiffy:decode(Json)})
+         || {Json, Term} <- [{<<"true">>, true}, {<<"false">>, false}, {<<"null">>, null},
+                             {<<"0">>, 0}, {<<"-1">>, -1}, {<<" 12 ">>, 12}, {<<"1.5">>, 1.5},
+                             {<<"\"\"">>, <<>>}, {<<"\"abc\"">>, <<"abc">>}, {<<"[]">>, []},
+                             {<<"[1, [2], []]">>, [1, [2], []]}]]
+    end).
 
-decode_objects(_) ->
-    ?assertEqual({[]}, jiffy:decode(<<"{}">>)),
-    ?assertEqual({[{<<"b">>, 1}, {<<"a">>, [{[{<<"c">>, null}]}]}]},
-                 jiffy:decode(<<"{\"b\": 1, \"a\": [{\"c\": null}]}">>)).
+decode_objects(Config) ->
+    same(Config, fun() ->
+        ?assertEqual({[]}, jiffy:decode(<<"{}">>)),
+        ?assertEqual({[{<<"b">>, 1}, {<<"a">>, [{[{<<"c">>, null}]}]}]},
+                     jiffy:decode(<<"{\"b\": 1, \"a\": [{\"c\": null}]}">>))
+    end).
 
-return_maps(_) ->
-    ?assertEqual(#{}, jiffy:decode(<<"{}">>, [return_maps])),
-    ?assertEqual(#{<<"a">> => #{<<"b">> => [1, #{}]}},
-                 jiffy:decode(<<"{\"a\": {\"b\": [1, {}]}}">>, [return_maps])),
-    ?assertEqual(#{<<"a">> => 2}, jiffy:decode(<<"{\"a\":1,\"a\":2}">>, [return_maps])),
-    Large = jiffy:encode({[{integer_to_binary(N), N} || N <- lists:seq(1, 1000)]}),
-    ?assertEqual(maps:from_list([{integer_to_binary(N), N} || N <- lists:seq(1, 1000)]),
-                 jiffy:decode(Large, [return_maps])).
+return_maps(Config) ->
+    same(Config, fun() ->
+        ?assertEqual(#{}, jiffy:decode(<<"{}">>, [return_maps])),
+        ?assertEqual(#{<<"a">> => #{<<"b">> => [1, #{}]}},
+                     jiffy:decode(<<"{\"a\": {\"b\": [1, {}]}}">>, [return_maps])),
+        ?assertEqual(#{<<"a">> => 2}, jiffy:decode(<<"{\"a\":1,\"a\":2}">>, [return_maps])),
+        Large = jiffy:encode({[{integer_to_binary(N), N} || N <- lists:seq(1, 1000)]}),
+        ?assertEqual(maps:from_list([{integer_to_binary(N), N} || N <- lists:seq(1, 1000)]),
+                     jiffy:decode(Large, [return_maps]))
+    end).
 
-use_nil(_) ->
-    ?assertEqual([nil, {[{<<"a">>, nil}]}], jiffy:decode(<<"[null,{\"a\":null}]">>, [use_nil])).
+use_nil(Config) ->
+    same(Config, fun() ->
+        ?assertEqual([nil, {[{<<"a">>, nil}]}], jiffy:decode(<<"[null,{\"a\":null}]">>, [use_nil]))
+    end).
 
-null_term(_) ->
-    [?assertEqual([Term], jiffy:decode(<<"[null]">>, [{null_term, Term}]))
-     || Term <- [undefined, 'my null']].
+null_term(Config) ->
+    same(Config, fun() ->
+        [?assertEqual([Term], jiffy:decode(<<"[null]">>, [{null_term, Term}]))
+         || Term <- [undefined, 'my null']]
+    end).
 
-dedupe_keys(_) ->
-    Json = <<"{\"a\":1,\"b\":2,\"a\":3}">>,
-    ?assertEqual({[{<<"a">>, 1}, {<<"b">>, 2}, {<<"a">>, 3}]}, jiffy:decode(Json)),
-    ?assertEqual({[{<<"b">>, 2}, {<<"a">>, 3}]}, jiffy:decode(Json, [dedupe_keys])).
+dedupe_keys(Config) ->
+    same(Config, fun() ->
+        Json = <<"{\"a\":1,\"b\":2,\"a\":3}">>,
+        ?assertEqual({[{<<"a">>, 1}, {<<"b">>, 2}, {<<"a">>, 3}]}, jiffy:decode(Json)),
+        ?assertEqual({[{<<"b">>, 2}, {<<"a">>, 3}]}, jiffy:decode(Json, [dedupe_keys]))
+    end).
 
-copy_strings(_) ->
-    String = binary:copy(<<"x">>, 1000),
-    Json = <<"[\"", String/binary, "\"]">>,
-    [Copied] = jiffy:decode(Json, [copy_strings]),
-    ?assertEqual({String, 1000}, {Copied, binary:referenced_byte_size(Copied)}),
-    ?assertEqual([String], jiffy:decode(Json)).
+copy_strings(Config) ->
+    same(Config, fun() ->
+        String = binary:copy(<<"x">>, 1000),
+        Json = <<"[\"", String/binary, "\"]">>,
+        [Copied] = jiffy:decode(Json, [copy_strings]),
+        ?assertEqual({String, 1000}, {Copied, binary:referenced_byte_size(Copied)}),
+        ?assertEqual([String], jiffy:decode(Json))
+    end).
 
-return_trailer(_) ->
-    ?assertEqual({has_trailer, true, <<"; rest">>},
-                 jiffy:decode(<<"true; rest">>, [return_trailer])),
-    ?assertEqual(true, jiffy:decode(<<"true  ">>, [return_trailer])),
-    ?assertEqual({has_trailer, #{}, <<"[]">>},
-                 jiffy:decode(<<"{} []">>, [return_maps, return_trailer])).
+return_trailer(Config) ->
+    same(Config, fun() ->
+        ?assertEqual({has_trailer, true, <<"; rest">>},
+                     jiffy:decode(<<"true; rest">>, [return_trailer])),
+        ?assertEqual(true, jiffy:decode(<<"true  ">>, [return_trailer])),
+        ?assertEqual({has_trailer, #{}, <<"[]">>},
+                     jiffy:decode(<<"{} []">>, [return_maps, return_trailer]))
+    end).
 
-decode_bignums(_) ->
-    [?assertEqual(N, jiffy:decode(integer_to_binary(N)))
-     || N <- [1 bsl 62, 1 bsl 63, 1 bsl 64, -(1 bsl 63), -(1 bsl 64), 1 bsl 200, -(1 bsl 500)]].
+decode_bignums(Config) ->
+    same(Config, fun() ->
+        [?assertEqual(N, jiffy:decode(integer_to_binary(N)))
+         || N <- [1 bsl 62, 1 bsl 63, 1 bsl 64, -(1 bsl 63), -(1 bsl 64), 1 bsl 200, -(1 bsl 500)]]
+    end).
 
-decode_floats(_) ->
-    [?assertEqual(F, jiffy:decode(Json))
-     || {Json, F} <- [{<<"0.0">>, 0.0}, {<<"1e3">>, 1.0e3}, {<<"1E-3">>, 1.0e-3},
-                      {<<"-2.5e+10">>, -2.5e10}, {<<"1.7976931348623157e308">>,
-                                                  1.7976931348623157e308}]].
+decode_floats(Config) ->
+    same(Config, fun() ->
+        [?assertEqual(F, jiffy:decode(Json))
+         || {Json, F} <- [{<<"0.0">>, 0.0}, {<<"1e3">>, 1.0e3}, {<<"1E-3">>, 1.0e-3},
+                          {<<"-2.5e+10">>, -2.5e10}, {<<"1.7976931348623157e308">>,
+                                                      1.7976931348623157e308}]]
+    end).
 
-decode_strings(_) ->
-    [?assertEqual(Text, jiffy:decode(<<$", Json/binary, $">>))
-     || {Json, Text} <- [{<<"\\n\\t\\\\\\/\\\"">>, <<"\n\t\\/\"">>}, {<<"\\u00e9">>, <<"é"/utf8>>},
-                         {<<"\\ud83d\\ude00">>, <<16#1f600/utf8>>}, {<<"é"/utf8>>, <<"é"/utf8>>},
-                         {<<"\\u0000">>, <<0>>}]].
+decode_strings(Config) ->
+    same(Config, fun() ->
+        [?assertEqual(Text, jiffy:decode(<<$", Json/binary, $">>))
+         || {Json, Text} <- [{<<"\\n\\t\\\\\\/\\\"">>, <<"\n\t\\/\"">>}, {<<"\\u00e9">>, <<"é"/utf8>>},
+                             {<<"\\ud83d\\ude00">>, <<16#1f600/utf8>>}, {<<"é"/utf8>>, <<"é"/utf8>>},
+                             {<<"\\u0000">>, <<0>>}]]
+    end).
 
 decode_errors(Config) ->
-    Bad = [<<>>, <<"[">>, <<"]">>, <<"{">>, <<"[1,">>, <<"[1 2]">>, <<"{\"a\"}">>, <<"{1:2}">>,
-           <<"tru">>, <<"\"abc">>, <<"\"\\x\"">>, <<"01">>, <<"1.">>, <<"-">>, <<"1e">>,
-           <<"[1] x">>, <<"\"", 16#ff, "\"">>, <<"\"\\ud800\"">>, <<"nulll">>, <<"{\"a\":1,}">>],
-    fx:same(Config, decode_errors, [{Json, failure(fun() -> jiffy:decode(Json) end)} || Json <- Bad]),
-    ?assertEqual({error, {1, truncated_json}}, failure(fun() -> jiffy:decode(<<>>) end)),
-    ?assertError(_, jiffy:decode(not_json)).
+    same(Config, fun() ->
+        Bad = [<<>>, <<"[">>, <<"]">>, <<"{">>, <<"[1,">>, <<"[1 2]">>, <<"{\"a\"}">>, <<"{1:2}">>,
+               <<"tru">>, <<"\"abc">>, <<"\"\\x\"">>, <<"01">>, <<"1.">>, <<"-">>, <<"1e">>,
+               <<"[1] x">>, <<"\"", 16#ff, "\"">>, <<"\"\\ud800\"">>, <<"nulll">>, <<"{\"a\":1,}">>],
+        ?assertEqual({error, {1, truncated_json}}, failure(fun() -> jiffy:decode(<<>>) end)),
+        both_ways:try_all(jiffy, decode, [[Json] || Json <- [not_json, 1, {}, [a], <<1:3>> | Bad]])
+    end).
 
-decode_iolist(_) ->
-    ?assertEqual([1, <<"ab">>], jiffy:decode(["[1,", <<" \"a">>, [$b], "\"]"])),
-    ?assertEqual([1], jiffy:decode("[1]")).
+decode_iolist(Config) ->
+    same(Config, fun() ->
+        ?assertEqual([1, <<"ab">>], jiffy:decode(["[1,", <<" \"a">>, [$b], "\"]"])),
+        ?assertEqual([1], jiffy:decode("[1]"))
+    end).
 
-decode_bytes_per_red(_) ->
-    Json = jiffy:encode(lists:seq(1, 10000)),
-    [?assertEqual(lists:seq(1, 10000), jiffy:decode(Json, [Option]))
-     || Option <- [{bytes_per_red, 10}, {bytes_per_red, 1000}, {bytes_per_iter, 20480}]].
+decode_bytes_per_red(Config) ->
+    same(Config, fun() ->
+        Json = jiffy:encode(lists:seq(1, 10000)),
+        [?assertEqual(lists:seq(1, 10000), jiffy:decode(Json, [Option]))
+         || Option <- [{bytes_per_red, 10}, {bytes_per_red, 1000}, {bytes_per_iter, 20480}]]
+    end).
 
 %%% encode
 
-encode_values(_) ->
-    [?assertEqual({Term, Json}, {Term, json(Term)})
-     || {Term, Json} <- [{true, <<"true">>}, {false, <<"false">>}, {null, <<"null">>},
-                         {0, <<"0">>}, {-17, <<"-17">>}, {1.5, <<"1.5">>}, {<<>>, <<"\"\"">>},
-                         {<<"a\n\"\\/">>, <<"\"a\\n\\\"\\\\/\"">>}, {atom, <<"\"atom\"">>},
-                         {[], <<"[]">>}, {[1, [2]], <<"[1,[2]]">>},
-                         {<<"é"/utf8>>, <<"\"é\""/utf8>>}]].
+encode_values(Config) ->
+    same(Config, fun() ->
+        [?assertEqual({Term, Json}, {Term, json(Term)})
+         || {Term, Json} <- [{true, <<"true">>}, {false, <<"false">>}, {null, <<"null">>},
+                             {0, <<"0">>}, {-17, <<"-17">>}, {1.5, <<"1.5">>}, {<<>>, <<"\"\"">>},
+                             {<<"a\n\"\\/">>, <<"\"a\\n\\\"\\\\/\"">>}, {atom, <<"\"atom\"">>},
+                             {[], <<"[]">>}, {[1, [2]], <<"[1,[2]]">>},
+                             {<<"é"/utf8>>, <<"\"é\""/utf8>>}]]
+    end).
 
-encode_objects(_) ->
-    ?assertEqual(<<"{}">>, json({[]})),
-    ?assertEqual(<<"{}">>, json(#{})),
-    ?assertEqual(<<"{\"a\":1,\"b\":{\"c\":[]}}">>, json({[{a, 1}, {<<"b">>, {[{c, []}]}}]})),
-    ?assertEqual(<<"{\"a\":{\"b\":1}}">>, json(#{a => #{<<"b">> => 1}})).
+encode_objects(Config) ->
+    same(Config, fun() ->
+        ?assertEqual(<<"{}">>, json({[]})),
+        ?assertEqual(<<"{}">>, json(#{})),
+        ?assertEqual(<<"{\"a\":1,\"b\":{\"c\":[]}}">>, json({[{a, 1}, {<<"b">>, {[{c, []}]}}]})),
+        ?assertEqual(<<"{\"a\":{\"b\":1}}">>, json(#{a => #{<<"b">> => 1}}))
+    end).
 
 %% Parts of the result may be iodata of large pieces.
-encode_iodata(_) ->
-    Big = binary:copy(<<"x">>, 100000),
-    ?assertEqual(<<"[\"", Big/binary, "\",\"", Big/binary, "\"]">>, json([Big, Big])).
+encode_iodata(Config) ->
+    same(Config, fun() ->
+        Big = binary:copy(<<"x">>, 100000),
+        ?assertEqual(<<"[\"", Big/binary, "\",\"", Big/binary, "\"]">>, json([Big, Big]))
+    end).
 
-pretty(_) ->
-    ?assertEqual(<<"{\n  \"a\" : [\n    1,\n    2\n  ]\n}">>, json({[{a, [1, 2]}]}, [pretty])).
+pretty(Config) ->
+    same(Config, fun() ->
+        ?assertEqual(<<"{\n  \"a\" : [\n    1,\n    2\n  ]\n}">>, json({[{a, [1, 2]}]}, [pretty]))
+    end).
 
-uescape(_) ->
-    ?assertEqual(<<"\"\\u00E9\\uD83D\\uDE00\"">>, json(<<16#e9/utf8, 16#1f600/utf8>>, [uescape])).
+uescape(Config) ->
+    same(Config, fun() ->
+        ?assertEqual(<<"\"\\u00E9\\uD83D\\uDE00\"">>, json(<<16#e9/utf8, 16#1f600/utf8>>, [uescape]))
+    end).
 
 force_utf8(Config) ->
-    Bad = [<<16#ff>>, <<"a", 16#c3>>, <<16#ed, 16#a0, 16#80>>, <<"x", 16#f8, "y">>],
-    fx:same(Config, force_utf8, [json(B, [force_utf8]) || B <- Bad]),
-    [?assertEqual({error, {invalid_string, B}}, failure(fun() -> jiffy:encode(B) end)) || B <- Bad].
+    same(Config, fun() ->
+        Bad = [<<16#ff>>, <<"a", 16#c3>>, <<16#ed, 16#a0, 16#80>>, <<"x", 16#f8, "y">>],
+        [?assertEqual({error, {invalid_string, B}}, failure(fun() -> jiffy:encode(B) end)) || B <- Bad],
+        [json(B, [force_utf8]) || B <- Bad]
+    end).
 
-escape_forward_slashes(_) ->
-    ?assertEqual(<<"\"a\\/b\"">>, json(<<"a/b">>, [escape_forward_slashes])),
-    ?assertEqual(<<"\"a/b\"">>, json(<<"a/b">>)).
+escape_forward_slashes(Config) ->
+    same(Config, fun() ->
+        ?assertEqual(<<"\"a\\/b\"">>, json(<<"a/b">>, [escape_forward_slashes])),
+        ?assertEqual(<<"\"a/b\"">>, json(<<"a/b">>))
+    end).
 
-encode_use_nil(_) ->
-    ?assertEqual(<<"[null]">>, json([nil], [use_nil])),
-    ?assertEqual(<<"[\"nil\"]">>, json([nil])).
+encode_use_nil(Config) ->
+    same(Config, fun() ->
+        ?assertEqual(<<"[null]">>, json([nil], [use_nil])),
+        ?assertEqual(<<"[\"nil\"]">>, json([nil]))
+    end).
 
-encode_bignums(_) ->
-    [?assertEqual(integer_to_binary(N), json(N)) || N <- [1 bsl 63, 1 bsl 64, -(1 bsl 64), 1 bsl 300]],
-    ?assertEqual(<<"{\"a\":18446744073709551616}">>, json({[{a, 1 bsl 64}]})).
+encode_bignums(Config) ->
+    same(Config, fun() ->
+        [?assertEqual(integer_to_binary(N), json(N)) || N <- [1 bsl 63, 1 bsl 64, -(1 bsl 64), 1 bsl 300]],
+        ?assertEqual(<<"{\"a\":18446744073709551616}">>, json({[{a, 1 bsl 64}]}))
+    end).
 
 encode_floats(Config) ->
-    Floats = [0.0, -0.0, 1.0, 0.1, 1.0e10, 1.0e100, 1.0e-7, 3.141592653589793, -123456.789],
-    fx:same(Config, encode_floats, [json(F) || F <- Floats]),
-    [?assertEqual(F, jiffy:decode(json(F))) || F <- Floats].
+    same(Config, fun() ->
+        Floats = [0.0, -0.0, 1.0, 0.1, 1.0e10, 1.0e100, 1.0e-7, 3.141592653589793, -123456.789],
+        [?assertEqual(F, jiffy:decode(json(F))) || F <- Floats],
+        [json(F) || F <- Floats]
+    end).
 
 encode_errors(Config) ->
-    Bad = [{}, {a, b}, {[a]}, {[{1, 2}]}, [a | b], <<1:3>>, {[{a, self}]}, fun lists:map/2,
-           #{1 => 2}, #{{} => 1}, {[{a, 1} | b]}],
-    fx:same(Config, encode_errors, [{T, failure(fun() -> jiffy:encode(T) end)} || T <- Bad]),
-    Self = self(),
-    ?assertEqual({error, {invalid_ejson, Self}}, failure(fun() -> jiffy:encode(Self) end)).
+    same(Config, fun() ->
+        Bad = [{}, {a, b}, {[a]}, {[{1, 2}]}, [a | b], <<1:3>>, {[{a, self}]}, fun lists:map/2,
+               #{1 => 2}, #{{} => 1}, {[{a, 1} | b]}],
+        Self = self(),
+        ?assertEqual({error, {invalid_ejson, Self}}, failure(fun() -> jiffy:encode(Self) end)),
+        both_ways:try_all(jiffy, encode, [[T] || T <- Bad])
+    end).
 
 %%% Real and big input
 
 real_file(Config) ->
-    {ok, Json} = file:read_file(?LANGUAGES),
-    Maps = jiffy:decode(Json, [return_maps]),
-    #{<<"639-3">> := Languages} = Maps,
-    ?assert(length(Languages) > 7000),
-    {[{<<"639-3">>, _}]} = Proplist = jiffy:decode(Json),
-    ?assertEqual(Proplist, jiffy:decode(jiffy:encode(Proplist))),
-    fx:same(Config, real_file, erlang:md5(term_to_binary({Maps, Proplist, json(Proplist)}))).
+    same(Config, fun() ->
+        {ok, Json} = file:read_file(?LANGUAGES),
+        Maps = jiffy:decode(Json, [return_maps]),
+        #{<<"639-3">> := Languages} = Maps,
+        ?assert(length(Languages) > 7000),
+        {[{<<"639-3">>, _}]} = Proplist = jiffy:decode(Json),
+        ?assertEqual(Proplist, jiffy:decode(jiffy:encode(Proplist))),
+        erlang:md5(term_to_binary({Maps, Proplist, json(Proplist)}))
+    end).
 
 real_file_pretty(Config) ->
-    {ok, Json} = file:read_file(?LANGUAGES),
-    Pretty = json(jiffy:decode(Json), [pretty, uescape]),
-    fx:same(Config, real_file_pretty, erlang:md5(Pretty)).
+    same(Config, fun() ->
+        {ok, Json} = file:read_file(?LANGUAGES),
+        Pretty = json(jiffy:decode(Json), [pretty, uescape]),
+        erlang:md5(Pretty)
+    end).
 
 %% Large enough for jiffy to give up its time slice many times.
 big_input(Config) ->
-    Term = [{[{<<"n">>, N}, {<<"s">>, binary:copy(<<"text ">>, N rem 50)}, {<<"l">>, [N, 0.5, null]}]}
-            || N <- lists:seq(1, 100000)],
-    Json = json(Term),
-    ?assert(byte_size(Json) > 10000000),
-    ?assertEqual(Term, jiffy:decode(Json)),
-    fx:same(Config, big_input, erlang:md5(Json)).
+    same(Config, fun() ->
+        Term = [{[{<<"n">>, N}, {<<"s">>, binary:copy(<<"text ">>, N rem 50)}, {<<"l">>, [N, 0.5, null]}]}
+                || N <- lists:seq(1, 100000)],
+        Json = json(Term),
+        ?assert(byte_size(Json) > 10000000),
+        ?assertEqual(Term, jiffy:decode(Json)),
+        erlang:md5(Json)
+    end).
 
-big_bignums(_) ->
-    Numbers = [1 bsl (N rem 200) || N <- lists:seq(1, 20000)],
-    ?assertEqual(Numbers, jiffy:decode(jiffy:encode(Numbers))).
+big_bignums(Config) ->
+    same(Config, fun() ->
+        Numbers = [1 bsl (N rem 200) || N <- lists:seq(1, 20000)],
+        ?assertEqual(Numbers, jiffy:decode(jiffy:encode(Numbers)))
+    end).
 
-deep_input(_) ->
-    Json = [lists:duplicate(100000, $[), lists:duplicate(100000, $])],
-    Deep = jiffy:decode(Json),
-    ?assertEqual(lists:foldl(fun(_, T) -> [T] end, [], lists:seq(2, 100000)), Deep),
-    ?assertEqual(iolist_to_binary(Json), json(Deep)).
+deep_input(Config) ->
+    same(Config, fun() ->
+        Json = [lists:duplicate(100000, $[), lists:duplicate(100000, $])],
+        Deep = jiffy:decode(Json),
+        ?assertEqual(lists:foldl(fun(_, T) -> [T] end, [], lists:seq(2, 100000)), Deep),
+        ?assertEqual(iolist_to_binary(Json), json(Deep))
+    end).
 
-many_processes(_) ->
-    Self = self(),
-    Pids = [spawn_link(fun() ->
-                               Term = [N, {[{<<"k">>, lists:seq(1, N * 10)}]}],
-                               [Term = jiffy:decode(jiffy:encode(Term)) || _ <- lists:seq(1, 50)],
-                               Self ! {self(), done}
-                       end) || N <- lists:seq(1, 30)],
-    [receive {Pid, done} -> ok end || Pid <- Pids].
+many_processes(Config) ->
+    same(Config, fun() ->
+        Self = self(),
+        Pids = [spawn_link(fun() ->
+                                   Term = [N, {[{<<"k">>, lists:seq(1, N * 10)}]}],
+                                   [Term = jiffy:decode(jiffy:encode(Term)) || _ <- lists:seq(1, 50)],
+                                   Self ! {self(), done}
+                           end) || N <- lists:seq(1, 30)],
+        [receive {Pid, done} -> ok end || Pid <- Pids]
+    end).
 
 unknown_options(Config) ->
-    fx:same(Config, unknown_options,
-            [failure(fun() -> jiffy:decode(<<"1">>, [no_such_option]) end),
-             failure(fun() -> jiffy:encode(1, [no_such_option]) end),
-             failure(fun() -> jiffy:decode(<<"1">>, not_a_list) end)]).
+    same(Config, fun() ->
+        [failure(fun() -> jiffy:decode(<<"1">>, [no_such_option]) end),
+         failure(fun() -> jiffy:encode(1, [no_such_option]) end),
+         failure(fun() -> jiffy:decode(<<"1">>, not_a_list) end)]
+    end).
 
-round_trips(_) ->
-    [begin
-         Term = random_term(4),
-         ?assertEqual(Term, jiffy:decode(jiffy:encode(Term)))
-     end || _ <- lists:seq(1, 300)].
+round_trips(Config) ->
+    same(Config, fun() ->
+        [begin
+             Term = random_term(4),
+             ?assertEqual(Term, jiffy:decode(jiffy:encode(Term)))
+         end || _ <- lists:seq(1, 300)]
+    end).
+
+every_function(Config) ->
+    both_ways:every_function(Config, [{jiffy, nif_decode_iter, 5}, {jiffy, nif_encode_iter, 3}]).
 
 %%% Helpers
 
@@ -248,9 +296,7 @@ json(Term) -> json(Term, []).
 json(Term, Options) -> iolist_to_binary(jiffy:encode(Term, Options)).
 
 failure(Fun) ->
-    try {no_failure, Fun()}
-    catch Class:Reason -> {Class, Reason}
-    end.
+    both_ways:try_call(Fun).
 
 random_term(0) -> rand:uniform(1000);
 random_term(Depth) ->
