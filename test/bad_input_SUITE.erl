@@ -10,7 +10,8 @@
 all() ->
     [missing_file, missing_file_as_binary, path_with_extension, directory, no_path,
      long_path, odd_path, no_elf, empty_file, truncated, wrong_machine, wrong_class,
-     no_nif_init, other_module_name, missing_function, newer_api, unresolved_symbol,
+     no_nif_init, other_module_name, missing_function, newer_api, long_name,
+     unresolved_symbol,
      unreadable, unknown_option, ill_typed_options, all_options_at_once, options_no_map,
      check_agrees, works_after_errors, crash_in_constructor,
      unknown_application, application_without_library, isolate_ill_typed,
@@ -105,6 +106,10 @@ newer_api(_) ->
     {error, {Reason, Text}} = fx:try_load(fx_newapi, fx:library(fx_newapi), #{}),
     ?assert(lists:member(Reason, [bad_lib, load_failed])),
     contains(Text, ["fx_newapi", "newer"]).
+
+long_name(_) ->
+    refused(fx_bystander, fx:library(fx_longname),
+            ["fx_longname.so", "a name of 300 bytes", "at most 255"]).
 
 unresolved_symbol(_) ->
     refused(fx_unresolved, fx:library(fx_unresolved),

@@ -152,7 +152,12 @@ out_of_range(Config) ->
              {"options.stack_size", "8388608", "99999999999999999999", "1e+20"},
              {"options.pool_size", "68719476736", "-1", "-1"},
              {"options.load_timeout", "30000", "0", "0"},
-             {"options.atom_limit", "100000", "1000000001", "1000000001"}]].
+             {"options.atom_limit", "100000", "1000000001", "1000000001"}]],
+    Long = ["\"", lists:duplicate(256, $x), "\""],
+    refused(Config, set("\"fx_bystander\"", Long),
+            ["key \"manifest.module\" is ", "expected at most 255 bytes"]),
+    refused(Config, set("\"count\"", Long),
+            ["key \"manifest.functions.0.name\" is ", "expected at most 255 bytes"]).
 
 given_twice(Config) ->
     refused(Config, set(<<"\"arity\": 0">>, <<"\"arity\": 0, \"arity\": 1">>),

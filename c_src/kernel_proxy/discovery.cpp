@@ -49,6 +49,16 @@ std::string explain_dlopen(const std::string& text) {
     return text;
 }
 
+// A name of the library that no atom can have; empty when all can be.
+std::string overlong_name(const ipc::Opened& manifest) {
+    if (manifest.module.size() > kMaxAtomBytes)
+        return manifest.module;
+    for (const ipc::FunctionRecord& function : manifest.functions)
+        if (function.name.size() > kMaxAtomBytes)
+            return function.name;
+    return "";
+}
+
 Discovered failed(std::string reason, std::string text) {
     Discovered result;
     result.reason = std::move(reason);
@@ -97,6 +107,11 @@ Discovered discover(const Sidecar& wanted) {
                                          std::to_string(result.manifest.functions.size()) +
                                          " functions; at most " + std::to_string(kMaxFunctions) +
                                          " can be isolated");
+        if (const std::string name = overlong_name(result.manifest); !name.empty())
+            return failed("bad_lib", wanted.library + " has a name of " +
+                                         std::to_string(name.size()) +
+                                         " bytes for a module or function (" + name.substr(0, 40) +
+                                         "...), expected at most " + std::to_string(kMaxAtomBytes));
         try {
             result.requirements = parse_requirements(result.manifest.requirements);
         } catch (const std::exception& error) {

@@ -111,7 +111,7 @@ class Parser {
                 if (known == key)
                     throw std::runtime_error("it has the key \"" + key + "\" twice");
             expect(':');
-            object.emplace_back(std::move(key), parse_value(depth + 1));
+            object.push_back({std::move(key), parse_value(depth + 1)});
         } while (accept(','));
         expect('}');
         return object;
@@ -274,7 +274,7 @@ bool fits_line(const Json& json, std::size_t width) {
     const bool plain = object == nullptr
                            ? is_plain(json)
                            : std::all_of(object->begin(), object->end(),
-                                         [](const auto& m) { return is_plain(m.second); });
+                                         [](const auto& m) { return is_plain(m.value); });
     return plain && on_one_line(json).size() < width;
 }
 

@@ -5,15 +5,15 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 namespace cordon::proxy {
 
 struct Json;
+struct JsonMember;
 using JsonArray = std::vector<Json>;
-using JsonObject = std::vector<std::pair<std::string, Json>>; // in the order of the text
+using JsonObject = std::vector<JsonMember>; // in the order of the text
 
 struct Json {
     // double: a number that is not an integer of 64 bits.
@@ -23,6 +23,11 @@ struct Json {
     template <class T> const T* as() const { return std::get_if<T>(&value); }
     // As a message shows it: short, on one line.
     std::string shown() const;
+};
+
+struct JsonMember {
+    std::string key;
+    Json value;
 };
 
 // Throws std::runtime_error that says what was expected in which line.

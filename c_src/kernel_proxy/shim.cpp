@@ -60,7 +60,7 @@ ErlNifEntry* load_natively(const Files& files, const char* why) {
 }
 
 bool is_disabled(const Files& files) {
-    char list[4096];
+    static char list[1 << 17]; // more than one variable of the environment can have
     std::size_t size = sizeof list;
     if (enif_getenv("CORDON_DISABLE", list, &size) != 0)
         return false;

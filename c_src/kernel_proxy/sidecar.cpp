@@ -118,9 +118,15 @@ Requirements read_requirements(const Json& json) {
     return found;
 }
 
+void check_atom(const FieldReader& in, const char* key, const std::string& name) {
+    if (name.size() > kMaxAtomBytes)
+        in.expected(key, {name}, "at most " + std::to_string(kMaxAtomBytes) + " bytes");
+}
+
 void read_manifest(const Json& json, ipc::Opened& manifest) {
     FieldReader in(json, "manifest");
     describe_manifest(manifest, in);
+    check_atom(in, "module", manifest.module);
     const Json& list = in.need("functions");
     const auto* functions = list.as<JsonArray>();
     if (functions == nullptr || functions->size() > kMaxFunctions)
@@ -131,6 +137,7 @@ void read_manifest(const Json& json, ipc::Opened& manifest) {
                            "manifest.functions." + std::to_string(manifest.functions.size()));
         ipc::FunctionRecord function;
         describe_function(function, fields);
+        check_atom(fields, "name", function.name);
         fields.finish();
         manifest.functions.push_back(std::move(function));
     }
@@ -166,8 +173,11 @@ std::string read_whole(const std::string& file) {
     std::FILE* stream = std::fopen(file.c_str(), "re");
     if (stream == nullptr)
         throw std::runtime_error(std::string("it can't be opened (") + std::strerror(errno) + ")");
-    std::string text(kMaxFile + 1, '\0');
-    text.resize(std::fread(text.data(), 1, text.size(), stream));
+    std::string text;
+    char part[16384];
+    for (std::size_t got;
+         text.size() <= kMaxFile && (got = std::fread(part, 1, sizeof part, stream)) > 0;)
+        text.append(part, got);
     const int error = std::ferror(stream) != 0 ? errno : 0;
     std::fclose(stream);
     if (error != 0)

@@ -49,6 +49,8 @@ struct Sidecar {
 };
 
 inline constexpr int kSidecarVersion = 2;
+// Names of modules and functions become atoms.
+inline constexpr std::size_t kMaxAtomBytes = 255;
 
 std::string write_sidecar(const Sidecar& sidecar);
 // Throws std::runtime_error that says what is wrong with it. Paths stay as they are.

@@ -63,7 +63,7 @@ class FieldWriter {
             put(key, {number});
     }
     void operator()(const char* key, const std::vector<std::string>& value);
-    void put(const char* key, Json value) { object_.emplace_back(key, std::move(value)); }
+    void put(const char* key, Json value) { object_.push_back({key, std::move(value)}); }
     Json take() { return {std::move(object_)}; }
 
   private:
