@@ -123,7 +123,7 @@ path_without_cmake(Config) ->
 %% The Erlang half is whole, and `unsupported' says the rest.
 other_system(Config) ->
     ok = copy_cordon(dir(Config)),
-    Bin = filename:join(dir(Config), "bin"),
+    Bin = filename:join(dir(Config), "darwin"),
     ok = file:make_dir(Bin),
     ok = script(filename:join(Bin, "uname"), "case $1 in -m) echo arm64 ;; *) echo Darwin ;; esac\n"),
     {0, Output} = sh(dir(Config), [{"PATH", Bin ++ ":" ++ os:getenv("PATH")}], "rebar3 compile"),
