@@ -236,7 +236,7 @@ collected(Config) ->
 %% What ejabberd does with it: a compressed connection.
 sockets(Config) ->
     same(Config, fun() ->
-        {A, B} = connected(),
+        {A, B} = loopback:connected(),
         {ok, ZA} = ezlib:enable_zlib(gen_tcp, A),
         {ok, ZB} = ezlib:enable_zlib(gen_tcp, B),
         ok = ezlib:send(ZA, binary:copy(<<"over the wire ">>, 5)),
@@ -251,7 +251,7 @@ sockets(Config) ->
 
 closed_socket(Config) ->
     same(Config, fun() ->
-        {A, B} = connected(),
+        {A, B} = loopback:connected(),
         {ok, Z} = ezlib:enable_zlib(gen_tcp, A),
         ok = gen_tcp:close(B),
         Closed = ezlib:recv(Z, 0),
@@ -261,14 +261,6 @@ closed_socket(Config) ->
 
 every_function(Config) ->
     both_ways:every_function(Config).
-
-connected() ->
-    {ok, Listen} = gen_tcp:listen(0, [binary, {active, false}, {ip, loopback}]),
-    {ok, Port} = inet:port(Listen),
-    {ok, A} = gen_tcp:connect({127, 0, 0, 1}, Port, [binary, {active, false}]),
-    {ok, B} = gen_tcp:accept(Listen),
-    ok = gen_tcp:close(Listen),
-    {A, B}.
 
 %% The same bytes on both nodes.
 incompressible(N) ->

@@ -144,7 +144,7 @@ protocols_and_ciphers(Config) ->
 no_common_cipher(Config) ->
     Server = file(server, Config),
     same(Config, fun() ->
-        {A, B} = connected(),
+        {A, B} = loopback:connected(),
         {ok, C} = fast_tls:tcp_to_tls(A, [connect, {protocol_options, <<"no_tlsv1_3">>},
                                           {ciphers, <<"ECDHE-RSA-AES128-GCM-SHA256">>}]),
         {ok, S} = fast_tls:tcp_to_tls(B, [{certfile, Server}, {protocol_options, <<"no_tlsv1_3">>},
@@ -161,7 +161,7 @@ otp_is_the_client(Config) ->
     Server = file(server, Config),
     same(Config, fun() ->
         {ok, _} = application:ensure_all_started(ssl),
-        {Listen, Port} = listen(),
+        {Listen, Port} = loopback:listen(),
         Client = beside(fun() ->
             {ok, Ssl} = ssl:connect({127, 0, 0, 1}, Port, [binary, {active, false},
                                                            {verify, verify_none}], 5000),
@@ -179,7 +179,7 @@ otp_is_the_server(Config) ->
     Server = file(server, Config),
     same(Config, fun() ->
         {Port, Otp} = otp_server(Server, []),
-        {ok, C} = fast_tls:tcp_to_tls(tcp_connect(Port), [connect]),
+        {ok, C} = fast_tls:tcp_to_tls(loopback:connect(Port), [connect]),
         ok = fast_tls:send(C, <<"from fast_tls">>),
         ?assertEqual(<<"answer">>, receive_bytes(C, 6)),
         ?assertEqual({ok, der(Server)}, fast_tls:get_peer_certificate(C, der)),
@@ -191,7 +191,7 @@ alpn(Config) ->
     same(Config, fun() ->
         [begin
              {Port, Otp} = otp_server(Server, [{alpn_preferred_protocols, [<<"xmpp-client">>, <<"h2">>]}]),
-             {ok, C} = fast_tls:tcp_to_tls(tcp_connect(Port), [connect, {alpn, Offered}]),
+             {ok, C} = fast_tls:tcp_to_tls(loopback:connect(Port), [connect, {alpn, Offered}]),
              ok = fast_tls:send(C, <<"from fast_tls">>),
              <<"answer">> = receive_bytes(C, 6),
              {Negotiated, _} = result(Otp),
@@ -438,7 +438,7 @@ every_function(Config) ->
 
 %% A connection whose handshake is done.
 connect(ClientOptions, ServerOptions) ->
-    {A, B} = connected(),
+    {A, B} = loopback:connected(),
     {ok, C} = fast_tls:tcp_to_tls(A, [connect | ClientOptions]),
     {ok, S} = fast_tls:tcp_to_tls(B, ServerOptions),
     {ok, <<>>} = fast_tls:recv_data(C, <<>>),
@@ -463,21 +463,6 @@ receive_bytes(_, 0) -> <<>>;
 receive_bytes(Socket, N) ->
     {ok, Bytes} = fast_tls:recv(Socket, 0, 5000),
     <<Bytes/binary, (receive_bytes(Socket, N - byte_size(Bytes)))/binary>>.
-
-listen() ->
-    {ok, Listen} = gen_tcp:listen(0, [binary, {active, false}, {ip, loopback}, {nodelay, true}]),
-    {ok, Port} = inet:port(Listen),
-    {Listen, Port}.
-
-connected() ->
-    {Listen, Port} = listen(),
-    A = tcp_connect(Port),
-    {ok, B} = gen_tcp:accept(Listen),
-    {A, B}.
-
-tcp_connect(Port) ->
-    {ok, Socket} = gen_tcp:connect({127, 0, 0, 1}, Port, [binary, {active, false}, {nodelay, true}]),
-    Socket.
 
 otp_server(CertFile, Options) ->
     {ok, _} = application:ensure_all_started(ssl),

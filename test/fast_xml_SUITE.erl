@@ -213,7 +213,7 @@ stream_errors(Config) ->
                          <<"<a/><b/>">>, <<"<a", 16#ff, "/>">>, <<0>>]]
     end).
 
-%% Text between elements is passed on only when a process wants all states.
+%% Text between the elements of a stream.
 stream_cdata(Config) ->
     same(Config, fun() ->
         _ = fxml_stream:parse(fxml_stream:new(self()), <<"<a>one<b/>two<b>three</b> </a>">>),

@@ -270,10 +270,13 @@ nested_too_deep_for_the_vm(Config) ->
 minutes_long(Config) ->
     Native = both_ways:node(Config, native, ["+S", "1:1"]),
     OsPid = test_node:os_pid(Native),
-    _ = spawn(fun() -> catch test_node:call(Native, ?MODULE, long_call, [], infinity) end),
-    timer:sleep(500),
-    ?assertExit({timeout, _}, test_node:call(Native, erlang, node, [], 2000)),
-    [] = os:cmd("kill -KILL " ++ OsPid),
+    try
+        _ = spawn(fun() -> catch test_node:call(Native, ?MODULE, long_call, [], infinity) end),
+        timer:sleep(500),
+        ?assertExit({timeout, _}, test_node:call(Native, erlang, node, [], 2000))
+    after
+        [] = os:cmd("kill -KILL " ++ OsPid) % it would not notice that nobody is there any more
+    end,
     Isolated = both_ways:node(Config, isolated, ["+S", "1:1"], #{call_timeout => 4000}),
     {Latencies, KillUs, Meanwhile} = test_node:call(Isolated, ?MODULE, beside_a_long_call, []),
     ct:pal("while fast_yaml decodes in a host: a process that sleeps 10 ms is late by ~b us "
