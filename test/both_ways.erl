@@ -3,7 +3,8 @@
 %%% results, exceptions, messages. Notes of which NIF functions that was shown.
 -module(both_ways).
 
--export([start/3, stop/1, same/2, isolated/1, every_function/1, every_function/2, node/3, node/4]).
+-export([start/3, stop/1, same/2, isolated/1, every_function/1, every_function/2, node/3, node/4,
+         ends_the_vm/4]).
 -export([try_all/3, try_call/1, at_once/2, pieces/2, library_rss/1, collect/1]).
 -export([run/1, begin_counting/1, counted/1]).
 
@@ -103,6 +104,20 @@ node(Config, Mode, Args) ->
 -spec node(config(), mode(), [string()], map()) -> pid().
 node(Config, Mode, Args, Options) ->
     start_node(Mode, proplists:get_value(?MODULE, Config), Args, Options).
+
+%% @doc Natively, this call ends the whole VM.
+-spec ends_the_vm(config(), module(), atom(), [term()]) -> ok.
+ends_the_vm(Config, Module, Function, Arguments) ->
+    Node = node(Config, native, []),
+    OsPid = test_node:os_pid(Node),
+    try test_node:call(Node, Module, Function, Arguments) of
+        Result -> error({vm_survived, Result})
+    catch
+        exit:{timeout, _} -> error(vm_hangs);
+        exit:_ -> ok
+    after
+        os:cmd("kill -KILL " ++ OsPid ++ " 2>/dev/null") % one that hangs does not see us go
+    end.
 
 start_node(Mode, #{app := App, modules := Modules}, Args, Options) ->
     {ok, Node} = test_node:start(Args),
