@@ -242,8 +242,8 @@ with_node(Config, Disable, Fun) when is_list(Disable) ->
     with_node(Config, #{disable => Disable}, Fun);
 with_node(Config, Settings, Fun) ->
     Erl = maps:get(exec, Settings, []) ++ [os:find_executable("erl")],
-    Errors = filename:join(dir(Config), "stderr"),
-    _ = file:delete(Errors),
+    [Errors, Log] = [filename:join(dir(Config), Name) || Name <- ["stderr", "log"]],
+    _ = [file:delete(File) || File <- [Errors, Log]],
     Ebin = maps:get(ebin, Settings, ebin()),
     {ok, Node} = test_node:start(
                    #{exec => {"/bin/sh", ["-c", "f=$1; shift; exec \"$@\" 2>\"$f\"", "sh",
@@ -253,24 +253,21 @@ with_node(Config, Settings, Fun) ->
                              {"CORDON_FIXTURES", filename:dirname(fx:library(x))}]}),
     try
         ok = call(Node, logger, add_handler,
-                  [to_file, logger_std_h, #{config => #{file => log_file(Node)}}]),
+                  [to_file, logger_std_h, #{config => #{file => Log}}]),
         ok = call(Node, application, load, [cordon]),
         [ok = call(Node, application, set_env, [cordon, unsupported, Policy])
          || #{unsupported := Policy} <- [Settings]],
         _ = Fun(Node),
         ok
     after
-        file:delete(log_file(Node)),
         test_node:stop(Node)
     end.
-
-log_file(Node) ->
-    "/tmp/cordon-switch-" ++ test_node:os_pid(Node).
 
 %% Events in the log that have all these parts.
 warnings(Node, Parts) ->
     ok = call(Node, logger_std_h, filesync, [to_file]),
-    {ok, Log} = file:read_file(log_file(Node)),
+    {ok, #{config := #{file := File}}} = call(Node, logger, get_handler_config, [to_file]),
+    {ok, Log} = file:read_file(File),
     Events = re:split(Log, "^20\\d\\d-", [multiline, {return, list}]),
     [Event || Event <- Events, lists:all(fun(Part) -> string:find(Event, Part) =/= nomatch end,
                                          Parts)].
