@@ -141,8 +141,9 @@ single(Count, Fun) ->
 %% then by a crash of the library itself, which tells when it happened.
 life(Rounds) ->
     Samples = [round_of_life() || _ <- lists:seq(1, Rounds)],
-    {Starts, Errors, Answers} = lists:unzip3(Samples),
+    {Starts, Errors, Answers, Confined} = unzip4(Samples),
     [{"host start to first answered call", stats(Starts)},
+     {"of that: to confine the host (guard)", stats(Confined)},
      {"crash to the caller's error", stats(Errors)},
      {"crash to the next answer", stats(Answers)}].
 
@@ -151,6 +152,7 @@ round_of_life() ->
     ok = cordon_nif:stop_host(Host),
     timer:sleep(60),
     Start = timed(fun() -> 3 = bench_isolated:add(1, 2) end),
+    #{confined_ns := Confined} = cordon_nif:guard(),
     timer:sleep(20),
     File = filename:join("/tmp", "cordon_bench." ++ os:getpid()),
     try bench_isolated:crash(File) of
@@ -163,7 +165,10 @@ round_of_life() ->
     AnswerAt = os:perf_counter(nanosecond),
     {ok, <<CrashAt:64/native-signed>>} = file:read_file(File),
     ok = file:delete(File),
-    {Start, ErrorAt - CrashAt, AnswerAt - CrashAt}.
+    {Start, ErrorAt - CrashAt, AnswerAt - CrashAt, Confined}.
+
+unzip4(Tuples) ->
+    list_to_tuple([[element(N, Tuple) || Tuple <- Tuples] || N <- [1, 2, 3, 4]]).
 
 isolated_host() ->
     [Host] = [H || #{module := bench_isolated} = H <- cordon_nif:hosts()],

@@ -37,6 +37,16 @@ foreach(source IN LISTS tool_sources)
   add_dependencies(cordon_fixtures ${name})
 endforeach()
 
+# Programs that suites start.
+file(GLOB program_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/test/programs/*.c")
+foreach(source IN LISTS program_sources)
+  cmake_path(GET source STEM name)
+  add_executable(${name} "${source}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fixtures")
+  target_compile_options(${name} PRIVATE -Wall)
+  add_dependencies(cordon_fixtures ${name})
+endforeach()
+
 # The tests link what the host is made of, and export enif_* as it does: a fixture can be opened
 # in the test's own process.
 file(GLOB test_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/test/cpp/*_test.cpp")

@@ -79,7 +79,7 @@ check(Dir) ->
     case {own_uid(Dir), file:read_link_info(Dir)} of
         {{ok, Uid}, {ok, #file_info{uid = Uid, mode = Mode, type = directory}}}
           when Mode band ?WRITABLE_BY_OTHERS =:= 0 ->
-            {ok, Dir};
+            executable(Dir);
         {{ok, Uid}, {ok, #file_info{uid = Uid, type = directory, mode = Mode}}} ->
             unsafe(Dir, text("others can write to it (mode ~.8b)", [Mode band 8#7777]));
         {{ok, Uid}, {ok, #file_info{uid = Uid}}} ->
@@ -90,6 +90,23 @@ check(Dir) ->
             unusable(Dir, Reason);
         {_, {error, Reason}} ->
             unusable(Dir, Reason)
+    end.
+
+%% Shims are libraries that the VM loads. Without the native side nobody can tell, and
+%% nothing is loaded either.
+-spec executable(file:filename()) -> checked().
+executable(Dir) ->
+    case code:ensure_loaded(cordon_nif) of
+        {module, _} ->
+            case cordon_nif:is_noexec(Dir) of
+                false -> {ok, Dir};
+                true -> {error, {unusable, text("the cache directory ~ts is on a file system "
+                                                "mounted noexec, from which no library can be "
+                                                "loaded; set cache_dir of the application "
+                                                "cordon to a directory on another one", [Dir])}}
+            end;
+        {error, _} ->
+            {ok, Dir}
     end.
 
 -spec unusable(file:filename(), file:posix() | badarg | system_limit | terminated) ->

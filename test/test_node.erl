@@ -1,7 +1,7 @@
 %%% Throw-away nodes: what a test does to them, or they to themselves, ends with them.
 -module(test_node).
 
--export([start/1, start_nobody/1, call/4, call/5, stop/1, os_pid/1, copy_dir/2]).
+-export([start/1, start_nobody/1, start_nobody/2, call/4, call/5, stop/1, os_pid/1, copy_dir/2]).
 
 -include_lib("kernel/include/file.hrl").
 
@@ -27,6 +27,11 @@ start(Settings) ->
 %% copied below a directory. Only root can do it.
 -spec start_nobody(file:filename()) -> {ok, pid()} | {skip, string()}.
 start_nobody(Root) ->
+    start_nobody(Root, []).
+
+%% @doc The same, with a program and its arguments that are to run the node.
+-spec start_nobody(file:filename(), [string()]) -> {ok, pid()} | {skip, string()}.
+start_nobody(Root, Wrapper) ->
     Setpriv = os:find_executable("setpriv"),
     case os:cmd("id -u") of
         "0\n" when is_list(Setpriv) ->
@@ -35,8 +40,8 @@ start_nobody(Root) ->
                                {code:priv_dir(cordon), "cordon/priv"},
                                {filename:dirname(code:which(fx)), "test"},
                                {filename:dirname(fx:library(fx_crash)), "fixtures"}]],
-            start(#{exec => {Setpriv, ["--reuid=65534", "--regid=65534", "--clear-groups",
-                                       os:find_executable("erl")]},
+            start(#{exec => {Setpriv, ["--reuid=65534", "--regid=65534", "--clear-groups"]
+                               ++ Wrapper ++ [os:find_executable("erl")]},
                     env => [{"HOME", "/nonexistent"},
                             {"CORDON_FIXTURES", filename:join(Root, "fixtures")}],
                     path => [filename:join(Root, "cordon/ebin"), filename:join(Root, "test")]});

@@ -46,6 +46,10 @@ std::string explain_dlopen(const std::string& text) {
         return text +
                "; expected it in cordon's host (every enif_* of OTP 25 to 29) or in a library "
                "that this one links with: link it with what defines the symbol";
+    if (text.find("failed to map segment") != std::string::npos)
+        return text +
+               "; expected a file system from which libraries can be loaded: this one may be "
+               "mounted noexec";
     return text;
 }
 

@@ -1,10 +1,13 @@
 #include "nif_host/guard/limits.hpp"
 
+#include "shared_heap/memory_segment.hpp"
+
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <linux/close_range.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,11 +44,15 @@ std::string forbid_core_dumps() {
 }
 
 std::string be_first_for_the_oom_killer(pid_t vm) {
-    int score_of_vm = 0;
-    std::ifstream("/proc/" + std::to_string(vm) + "/oom_score_adj") >> score_of_vm;
-    std::ofstream own("/proc/self/oom_score_adj");
-    own << std::min(kOomScoreMax, score_of_vm + kOomScoreMax) << std::flush;
-    if (own)
+    // Plain system calls: every start of a host waits for this, and streams take long.
+    char path[48], text[16] = "";
+    std::snprintf(path, sizeof path, "/proc/%d/oom_score_adj", vm);
+    if (const Fd of_vm(open(path, O_RDONLY | O_CLOEXEC)); of_vm)
+        text[std::max<ssize_t>(0, read(of_vm.get(), text, sizeof text - 1))] = '\0';
+    const int score = std::min(kOomScoreMax, std::atoi(text) + kOomScoreMax);
+    const int length = std::snprintf(text, sizeof text, "%d", score);
+    const Fd own(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    if (own && write(own.get(), text, static_cast<std::size_t>(length)) == length)
         return "";
     return std::string("/proc/self/oom_score_adj can't be written (") + std::strerror(errno) +
            "); the kernel may end the VM for want of memory before this host";
