@@ -8,6 +8,7 @@
 
 %% One node loads what stands on disk, in all cases of a suite.
 init_suite(Config) ->
+    ok = cordon_native:ensure_started(),
     {ok, Node} = test_node:start([]),
     [{node, Node} | Config].
 
