@@ -76,7 +76,7 @@ struct cordon_requirements_record {
     uint32_t reserved CORDON_ZERO;
 
     /* Libraries that must share one host name the same group: letters, digits, '_', '-', '.',
-     * then a 0. */
+     * then a 0. It is shown to who configures them; that alone puts them into one host. */
     char group[64] CORDON_ZERO;
 };
 

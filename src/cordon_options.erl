@@ -80,13 +80,15 @@ normalise(Given) ->
 
 %% @doc What holds for a library: each option by itself comes from the configuration
 %% if that gives it, else from the sidecar of an installed shim, else from the
-%% library's requirements record, else it is the default. The list names the options
-%% that configuration or sidecar give.
+%% library's requirements record, else it is the default. Not so `group': a library
+%% can't put itself into the host, and so the memory, of others. The list names the
+%% options that configuration or sidecar give.
 -spec merge(Configured :: term(), Sidecar :: map(), Record :: cordon_nif:requirements() | #{}) ->
           {ok, options(), Given :: [atom()]} | {error, [string()]}.
 merge(Configured, Sidecar, Record) when is_map(Configured) ->
     Given = maps:merge(Sidecar, Configured),
-    Asked = maps:with([Key || {Key, _, _, _} <- ?TABLE], maps:without(maps:keys(Given), Record)),
+    Asked = maps:with([Key || {Key, _, _, _} <- ?TABLE],
+                      maps:without([group | maps:keys(Given)], Record)),
     case all_errors(Given) ++
              [?OF_RECORD ++ Text || Text <- all_errors(Asked) ++ too_much(Asked)] ++
              missing_profile(Record) of
