@@ -44,7 +44,7 @@ all() ->
 groups() ->
     [{Name, [], [attacks_on_processes, attacks_on_shared_memory, forbidden_calls,
                  calls_of_other_kinds, legitimate, what_holds, status_of_host,
-                 nothing_is_dumped, descriptors_of_host, without_landlock,
+                 nothing_is_dumped, descriptors_of_host, without_landlock, landlock_fails,
                  without_notifications, without_seccomp, without_anything]}
      || Name <- [as_started, as_nobody]].
 
@@ -190,7 +190,11 @@ descriptors_of_host(Config) ->
     [{vm, _}, {keeper, Keeper}, {host, Host}] = targets(Victim),
     Other = test_node:call(Victim, fx_attack, os_pid, []),
     Links = fun(Pid) ->
-                {ok, Names} = file:list_dir(proc(Pid, "fd")),
+                %% The keeper's can be seen by root only.
+                Names = case file:list_dir(proc(Pid, "fd")) of
+                            {ok, All} -> All;
+                            {error, eacces} when Pid =:= Keeper -> []
+                        end,
                 [Link || N <- Names, {ok, Link} <- [file:read_link(proc(Pid, "fd/" ++ N))]]
             end,
     Named = fun(List) -> [L || L <- List, lists:prefix("socket:", L)
@@ -223,6 +227,16 @@ without_landlock(Config) ->
                  string:find(Text, "can write the memory of the VM") =/= nomatch),
     [?assertEqual({Function, 0}, {Function, test_node:call(Victim, fx_legit, Function, [])})
      || Function <- ?LEGIT],
+    unharmed(Victim),
+    stop([Victim]).
+
+%% It seemed to be there until a host wanted to enter it.
+landlock_fails(Config) ->
+    Victim = victim(Config, ["domain"]),
+    missing(Victim, [landlock]),
+    [?assertEqual([], [{Attack, Name} || {Name, Pid} <- targets(Victim),
+                                         attack(Victim, Attack, Pid) =:= ok])
+     || Attack <- ?SIGNALS],
     unharmed(Victim),
     stop([Victim]).
 

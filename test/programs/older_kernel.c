@@ -1,5 +1,6 @@
 /* older_kernel FEATURE,... PROGRAM ARGUMENT...: runs a program as if the kernel lacked something.
  *   landlock   no Landlock
+ *   domain     Landlock tells of itself but can't be entered
  *   listener   no seccomp notifications (older than 5.0, or somebody else listens)
  *   seccomp    no seccomp filters at all
  *   userns     no user namespaces, as many containers have it */
@@ -33,12 +34,15 @@ int main(int argc, char** argv) {
                                      LOAD(args[1]), UNLESS_SET(SECCOMP_FILTER_FLAG_NEW_LISTENER, 1),
                                      FAIL(EBUSY),   ALLOW};
     struct sock_filter seccomp[] = {LOAD(nr), UNLESS(SYS_seccomp, 1), FAIL(EINVAL), ALLOW};
+    struct sock_filter domain[] = {LOAD(nr), UNLESS(446, 1), FAIL(EPERM), ALLOW};
     struct sock_filter userns[] = {LOAD(nr),      UNLESS(SYS_unshare, 3),
                                    LOAD(args[0]), UNLESS_SET(CLONE_NEWUSER, 1),
                                    FAIL(EPERM),   ALLOW};
     if (argc < 3 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return 2;
     if (strstr(argv[1], "landlock") != NULL && load(landlock, sizeof landlock) != 0)
+        return 2;
+    if (strstr(argv[1], "domain") != NULL && load(domain, sizeof domain) != 0)
         return 2;
     if (strstr(argv[1], "listener") != NULL && load(listener, sizeof listener) != 0)
         return 2;

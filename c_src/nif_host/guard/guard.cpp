@@ -15,6 +15,12 @@ namespace {
 
 using ipc::GuardPart;
 
+constexpr char kSignalsOfChildren[] =
+    "neither Landlock (ABI 6, Linux 6.12) nor seccomp notifications (Linux 5.5, and no other "
+    "listener) are there; libraries can signal their own process only, not their children";
+constexpr char kSignalsOpen[] =
+    "neither Landlock (ABI 6, Linux 6.12) nor seccomp is there; libraries can signal the VM";
+
 std::string failed(const char* call, int error) {
     return std::string(call) + " failed (" + std::strerror(error) + ")";
 }
@@ -32,8 +38,10 @@ std::string memory_without_landlock(pid_t vm) {
 
 Guard::Guard(pid_t vm, int reach_channel)
     : vm_(vm), reach_channel_(reach_channel),
-      asking_({.restrict_signals = !landlock_.covers_signals(), .ask = true}),
-      refusing_({.restrict_signals = !landlock_.covers_signals(), .ask = false}) {}
+      beside_landlock_{SeccompFilter({.restrict_signals = false, .ask = true}),
+                       SeccompFilter({.restrict_signals = false, .ask = false})},
+      without_landlock_{SeccompFilter({.restrict_signals = true, .ask = true}),
+                        SeccompFilter({.restrict_signals = true, .ask = false})} {}
 
 GuardReport Guard::confine(std::span<const int> kept) const {
     const auto begun = std::chrono::steady_clock::now();
@@ -56,10 +64,12 @@ GuardReport Guard::confine(std::span<const int> kept) const {
          without_landlock.empty() ? "" : without_landlock + "; " + memory_without_landlock(vm_));
 
     // Last: it forbids what the others need. The channel and the ruleset are closed by it or here.
-    int error = asking_.load(reach_channel_);
+    const bool landlock_signals = without_landlock.empty() && landlock_.covers_signals();
+    const Filters& filters = landlock_signals ? beside_landlock_ : without_landlock_;
+    int error = filters.asking.load(reach_channel_);
     const bool asks = error == 0;
     if (!asks)
-        error = refusing_.load(-1);
+        error = filters.refusing.load(-1);
     close(reach_channel_);
     if (landlock_.descriptor() >= 0)
         close(landlock_.descriptor());
@@ -67,15 +77,9 @@ GuardReport Guard::confine(std::span<const int> kept) const {
     note(GuardPart::SystemCalls, filtered ? ""
                                           : failed("seccomp(SECCOMP_SET_MODE_FILTER)", error) +
                                                 "; no system call is denied to libraries");
-    note(GuardPart::Signals,
-         landlock_.covers_signals() && without_landlock.empty() ? ""
-         : asks                                                 ? ""
-         : filtered
-             ? "neither Landlock (ABI 6, Linux 6.12) nor seccomp notifications (Linux 5.5, and "
-               "no other listener) are there; libraries can signal their own process only, not "
-               "their children"
-             : "neither Landlock (ABI 6, Linux 6.12) nor seccomp is there; libraries can signal "
-               "the VM");
+    note(GuardPart::Signals, landlock_signals || asks ? ""
+                             : filtered               ? kSignalsOfChildren
+                                                      : kSignalsOpen);
     note(GuardPart::Scheduling, asks ? ""
                                      : "seccomp notifications (Linux 5.5, and no other listener) "
                                        "are not there; libraries can "

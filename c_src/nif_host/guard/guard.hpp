@@ -36,10 +36,14 @@ class Guard {
     pid_t vm_;
     int reach_channel_;
     LandlockDomain landlock_;
-    // Two forms: one that asks the keeper whom a host may signal or schedule, and one for kernels
-    // where it can't be asked.
-    SeccompFilter asking_;
-    SeccompFilter refusing_;
+    // The first asks the keeper whom a host may signal or schedule, the second is for kernels where
+    // it can't be asked.
+    struct Filters {
+        SeccompFilter asking;
+        SeccompFilter refusing;
+    };
+    Filters beside_landlock_;
+    Filters without_landlock_; // these restrict signals too
 };
 
 } // namespace cordon::host
