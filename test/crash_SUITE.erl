@@ -13,7 +13,7 @@ all() ->
      stale_resource_collected, others_do_not_notice, crash_again_and_again,
      crash_under_load, caller_killed_during_call, killed_keeper, keeper_killed_under_load,
      stop_host, one_log_event, host_output, observed, killed_vm, killed_vm_with_calls,
-     stopped_vm, information].
+     stopped_vm, out_of_descriptors, information].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -274,6 +274,38 @@ observed(_) ->
     Monitor = monitor(process, Observer),
     fx:unload(fx_crash),
     receive {'DOWN', Monitor, process, Observer, normal} -> ok after 5000 -> error(stays) end.
+
+%% The VM has so many descriptors left when a host is to be started. Whatever can't be had
+%% then, the next start has it.
+out_of_descriptors(_) ->
+    {ok, Node} = test_node:start(#{exec => {"/bin/sh", ["-c", "ulimit -n 150; exec erl \"$@\"", "erl"]}}),
+    try
+        ok = test_node:call(Node, fx, isolate, [[]]),
+        ok = test_node:call(Node, fx, load, [isolated, fx_crash]),
+        Outcomes = [test_node:call(Node, ?MODULE, start_with_descriptors, [Left])
+                    || Left <- lists:seq(0, 20)],
+        ?assertMatch({error, {nif_host_down, #{reason := {start_failed, _}}}}, hd(Outcomes)),
+        ?assertMatch({ok, _}, lists:last(Outcomes))
+    after
+        test_node:stop(Node)
+    end.
+
+start_with_descriptors(Left) ->
+    {error, {nif_host_down, _}} = outcome(segv, []),
+    fx:wait_until(fun() -> fx:hosts(fx_crash) =:= [] end),
+    Open = open_files([]),
+    {Some, Rest} = lists:split(Left, Open),
+    _ = [file:close(File) || File <- Some],
+    Outcome = outcome(os_pid, []),
+    _ = [file:close(File) || File <- Rest],
+    true = is_integer(fx_crash:os_pid()),
+    Outcome.
+
+open_files(Open) ->
+    case file:open("/dev/null", [read, raw]) of
+        {ok, File} -> open_files([File | Open]);
+        {error, emfile} -> Open
+    end.
 
 information(_) ->
     ?assertMatch(#{keeper := Keeper, version := [_ | _], isolated := [], cache_dir := {ok, _}}

@@ -144,7 +144,7 @@ std::string Host::start_process(const std::string& nif_host, std::uint64_t gener
         pidfd_ = std::move(spawned.pidfd);
     }
     theirs.reset();
-    watch_->start(group_, id_, fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 3), std::move(output_read),
+    watch_->start(group_, id_, duplicate(pidfd_.get()), std::move(output_read),
                   std::move(doorbell_read), *this, [this, id] {
                       if (id_ == id)
                           on_process_gone(std::nullopt);
@@ -155,7 +155,7 @@ std::string Host::start_process(const std::string& nif_host, std::uint64_t gener
     if (std::string wrong = exchange_setup(deadline); !wrong.empty())
         return explain_failure(std::move(wrong));
     events_.attach(&beam_layout().events, &host_layout(), generation);
-    chunks_ = std::make_shared<ChunkStore>(Fd(fcntl(control_.get(), F_DUPFD_CLOEXEC, 3)));
+    chunks_ = std::make_shared<ChunkStore>(duplicate(control_.get()));
     for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i) {
         Slot& slot = slots_[i];
         slot.seq = 0;

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace cordon::proxy {
@@ -30,13 +31,14 @@ HostWatch::HostWatch()
     : pidfd_(control_thread()), output_(control_thread()), grace_(control_thread()),
       doorbell_(upcall_thread()), pause_(upcall_thread()) {}
 
-void HostWatch::start(const Group& group, std::uint64_t host_id, int pidfd, Fd output, Fd doorbell,
+void HostWatch::start(const Group& group, std::uint64_t host_id, Fd pidfd, Fd output, Fd doorbell,
                       Host& host, std::function<void()> on_gone) {
     group_ = &group;
     host_id_ = host_id;
     host_ = &host;
     on_gone_ = std::move(on_gone);
-    pidfd_.assign(pidfd);
+    pidfd_.assign(pidfd.get());
+    pidfd.release();
     output_.assign(output.release());
     doorbell_.assign(doorbell.release());
     boost::asio::post(control_thread(), [self = shared_from_this()] {
@@ -134,11 +136,17 @@ void HostWatch::stop(std::function<void()> then) {
 }
 
 void kill_after(int pidfd, std::chrono::milliseconds limit) {
-    auto duplicate = std::make_shared<Fd>(fcntl(pidfd, F_DUPFD_CLOEXEC, 3));
-    boost::asio::post(control_thread(), [duplicate, limit] {
+    std::shared_ptr<Fd> own;
+    try {
+        own = std::make_shared<Fd>(duplicate(pidfd));
+    } catch (const std::system_error&) { // no descriptor left to wait with
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+        return;
+    }
+    boost::asio::post(control_thread(), [own, limit] {
         auto timer = std::make_shared<boost::asio::steady_timer>(control_thread(), limit);
-        timer->async_wait([duplicate, timer](const auto&) {
-            syscall(SYS_pidfd_send_signal, duplicate->get(), SIGKILL, nullptr, 0);
+        timer->async_wait([own, timer](const auto&) {
+            syscall(SYS_pidfd_send_signal, own->get(), SIGKILL, nullptr, 0);
         });
     });
 }

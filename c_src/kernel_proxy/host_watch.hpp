@@ -20,7 +20,7 @@ class HostWatch : public std::enable_shared_from_this<HostWatch> {
   public:
     HostWatch();
     // `on_gone`: the process is gone and the keeper has not said so for a while.
-    void start(const Group& group, std::uint64_t host_id, int pidfd, Fd output, Fd doorbell,
+    void start(const Group& group, std::uint64_t host_id, Fd pidfd, Fd output, Fd doorbell,
                Host& host, std::function<void()> on_gone);
     // Runs `then` on the housekeeping thread once no handler of this can run any more.
     void stop(std::function<void()> then);

@@ -77,7 +77,8 @@ std::string KeeperClient::start(const std::string& nif_host) {
     auto [ours, theirs] = ipc::packet_socket_pair();
     pid_t pid = 0;
     // The child's end must not be fd 3 already (dup2 onto itself keeps close-on-exec).
-    Fd high(fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10));
+    Fd watched = duplicate(ours.get()); // asio closes what it watches
+    Fd high = duplicate(theirs.get(), 10);
     if (const int error = spawn_process(nif_host, high.get(), &pid); error != 0)
         return nif_host + " cannot be started: " + std::strerror(error);
     theirs.reset();
@@ -98,18 +99,16 @@ std::string KeeperClient::start(const std::string& nif_host) {
         return nif_host + " does not fit cordon_nif.so: expected build " + kBuildId + ", it says " +
                found + "; both come from one build: build cordon again";
     }
+    watch(std::move(watched));
     pid_ = pid;
-    const int socket = ours.get();
     socket_ = std::move(ours);
-    watch(socket);
     return "";
 }
 
-void KeeperClient::watch(int socket) {
+void KeeperClient::watch(Fd socket) {
     using Descriptor = boost::asio::posix::stream_descriptor;
-    // A duplicate: asio closes what it watches, and socket_ is used by other threads.
-    auto descriptor =
-        std::make_shared<Descriptor>(control_thread(), fcntl(socket, F_DUPFD_CLOEXEC, 3));
+    auto descriptor = std::make_shared<Descriptor>(control_thread(), socket.get());
+    socket.release();
     auto step = std::make_shared<std::function<void()>>();
     *step = [this, descriptor, step] {
         descriptor->async_wait(Descriptor::wait_read, [this, descriptor, step](const auto& error) {
@@ -209,6 +208,13 @@ SpawnResult KeeperClient::spawn(std::uint64_t host, const std::string& name,
     }
     SpawnResult result = std::move(answer->second);
     answers_.erase(answer);
+    if (result.pid != 0 && !result.pidfd) {
+        // The kernel drops what a packet carries when there is no descriptor left for it.
+        ipc::send_message(socket_.get(), ipc::Kill{host});
+        result.error = "its process descriptor could not be received; the VM has too many files "
+                       "open (ulimit -n)";
+        result.pid = 0;
+    }
     if (result.pid == 0)
         hosts_.erase(host);
     return result;

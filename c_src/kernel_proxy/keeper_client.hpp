@@ -40,7 +40,7 @@ class KeeperClient {
 
   private:
     std::string start(const std::string& nif_host);
-    void watch(int socket);
+    void watch(Fd socket);
     void on_packet(ipc::ReceivedPacket packet);
     void on_keeper_down();
 

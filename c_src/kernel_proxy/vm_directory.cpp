@@ -2,9 +2,11 @@
 
 #include "kernel_proxy/imported_function.hpp"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <mutex>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace cordon::proxy {
@@ -51,7 +53,11 @@ std::uint64_t VmDirectory::ask_kernel() {
 }
 
 Fd VmDirectory::open() {
-    return Fd(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    Fd directory(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory && errno != EACCES)
+        throw std::system_error(errno, std::generic_category(),
+                                "cannot open the VM's working directory");
+    return directory;
 }
 
 } // namespace cordon::proxy

@@ -25,7 +25,8 @@ class VmDirectory {
                    : ask_kernel();
     }
 
-    // The directory itself, to be passed on; none when this process has no right to it.
+    // The directory itself, to be passed on; none when this process has no right to it. Throws
+    // std::system_error when there is no descriptor left.
     static Fd open();
 
   private:

@@ -44,6 +44,13 @@ void Fd::reset() {
     fd_ = -1;
 }
 
+Fd duplicate(int fd, int lowest) {
+    Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, lowest));
+    if (!copy)
+        fail("cannot duplicate a descriptor");
+    return copy;
+}
+
 Mapping::Mapping(Mapping&& other) noexcept
     : address_(std::exchange(other.address_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
 

@@ -29,6 +29,9 @@ class Fd {
     int fd_ = -1;
 };
 
+// Another descriptor (`lowest` or above) of the same file, closed by exec.
+Fd duplicate(int fd, int lowest = 3);
+
 // Owns a mapping.
 class Mapping {
   public:
