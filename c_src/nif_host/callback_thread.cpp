@@ -16,11 +16,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kDestructorWait{10};
 
+// Never destroyed: the thread goes on while the library calls exit, and to destroy a condition
+// variable is to wait for those who wait on it.
 std::mutex queue_lock;
-// Never destroyed: that would wait for those who wait, when the library calls exit.
 auto& queue_changed = *new std::condition_variable;
 auto& begun_changed = *new std::condition_variable;
-std::deque<std::uint64_t> to_destroy;
+auto& to_destroy = *new std::deque<std::uint64_t>;
 std::atomic<std::uint64_t> queued{0}; // destructors ever queued, and begun; written under the lock
 std::atomic<std::uint64_t> begun{0};
 
