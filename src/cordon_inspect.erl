@@ -67,7 +67,7 @@ text(#{file := File, place := #{file := Front} = Place, manifest := Manifest, si
      row("size", io_lib:format("~w bytes", [Size])),
      settings(Place),
      row("NIF API", enif(maps:get(enif, R))),
-     [row("", [Name, "  cordon lacks it"]) || {Name, false} <- maps:get(enif, R)],
+     [row("", [Name, ["  cordon lacks it" || not Has]]) || {Name, Has} <- maps:get(enif, R)],
      [row("links with", [Name, " => ", case Path of
                                            not_found -> "NOT FOUND";
                                            _ -> Path
@@ -171,4 +171,5 @@ options_json(_) ->
 
 value_json(undefined) -> null;
 value_json(Value) when is_integer(Value); is_atom(Value); is_binary(Value) -> Value;
+value_json([Name | _] = Names) when is_atom(Name) -> Names;
 value_json(Value) -> {string, lists:flatten(cordon_options:to_text(Value))}.

@@ -351,7 +351,8 @@ inspect_text(Config) ->
     {0, Text, ""} = cordon(["inspect", File]),
     contains(Text, [File, "stands           native", "module           jiffy",
                     "API version      2.", "callbacks        load, upgrade, unload",
-                    "nif_decode_init/2", "cordon has all of them", "can be isolated  yes"]),
+                    "nif_decode_init/2", "cordon has all of them", "enif_make_badarg\n",
+                    "can be isolated  yes"]),
     {0, _, ""} = cordon(["install", File, "--call-timeout", "5000"]),
     {0, Shim, ""} = cordon(["inspect", File]),
     contains(Shim, ["stands           isolated", "library          " ++ File ++ ".native",
@@ -375,10 +376,14 @@ inspect_requirements(Config) ->
     {0, Text, ""} = cordon(["inspect", File]),
     contains(Text, ["requires         version: 1", "requires         flags: ["]),
     {0, Json, ""} = cordon(["inspect", "--json", File]),
-    #{<<"requirements">> := #{<<"version">> := 1}} = jiffy:decode(Json, [return_maps]).
+    #{<<"requirements">> := #{<<"version">> := 1, <<"flags">> := [<<"stateless">> | _]}} =
+        jiffy:decode(Json, [return_maps]).
 
 %% A library that needs what is not there: told without its being loaded anywhere.
 inspect_lacking(Config) ->
+    Select = copy(Config, "s", fx_resource),
+    {1, Lacks, ""} = cordon(["inspect", Select]),
+    contains(Lacks, ["enif_monitor_process  cordon lacks it", "not wholly"]),
     {1, Text, ""} = cordon(["inspect", copy(Config, "a", fx_unresolved)]),
     contains(Text, ["undefined        cordon_fixture_missing_symbol", "not wholly"]),
     {ok, Content} = file:read_file(so(fx_bystander)),
