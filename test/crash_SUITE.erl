@@ -13,7 +13,7 @@ all() ->
      stale_resource_collected, others_do_not_notice, crash_again_and_again,
      crash_under_load, caller_killed_during_call, killed_keeper, keeper_killed_under_load,
      stop_host, one_log_event, host_output, observed, killed_vm, killed_vm_with_calls,
-     stopped_vm, out_of_descriptors, information].
+     stopped_vm, out_of_descriptors, descendants_end, information].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -306,6 +306,18 @@ open_files(Open) ->
         {ok, File} -> open_files([File | Open]);
         {error, emfile} -> Open
     end.
+
+%% What a library has started goes with its host, and only with that.
+descendants_end(_) ->
+    Ours = fx_crash:descendants(),
+    Others = fx_bystander:descendants(),
+    ?assertEqual([], [P || P <- Ours ++ Others, is_gone(P)]),
+    crash(segv, [], {signal, sigsegv}),
+    fx:wait_until(fun() -> lists:all(fun is_gone/1, Ours) end),
+    timer:sleep(100),
+    ?assertEqual([], [P || P <- Others, is_gone(P)]),
+    fx:unload(fx_bystander),
+    fx:wait_until(fun() -> lists:all(fun is_gone/1, Others) end).
 
 information(_) ->
     ?assertMatch(#{keeper := Keeper, version := [_ | _], isolated := [], cache_dir := {ok, _}}

@@ -3,7 +3,7 @@
 
 -export([segv/0, segv_dirty/0, fpe/0, bus/0, aborts/0, exits/1, exits_at_once/1,
          kills_itself/0, overflows_stack/0, thread_faults/0, hangs/0, hangs_dirty/0,
-         spins/0, prints/1, os_pid/0, load_count/0, new_thing/0, is_thing/1]).
+         spins/0, prints/1, os_pid/0, descendants/0, load_count/0, new_thing/0, is_thing/1]).
 
 -include("fx.hrl").
 
@@ -22,6 +22,7 @@ hangs_dirty() -> ?NIF.
 spins() -> ?NIF.
 prints(_) -> ?NIF.
 os_pid() -> ?NIF.
+descendants() -> ?NIF.
 load_count() -> ?NIF.
 new_thing() -> ?NIF.
 is_thing(_) -> ?NIF.

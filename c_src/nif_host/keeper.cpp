@@ -144,6 +144,7 @@ void Keeper::spawn(const ipc::Spawn& spawn, std::vector<Fd>& fds) {
         return;
     }
     hosts_[spawn.host] = child;
+    reach_->host_started(child);
     answer.pid = child;
     const Fd pidfd(open_pidfd(child)); // not racy: the child is a zombie at worst until we wait
     ipc::send_message(control_.get(), answer, {pidfd.get()});
@@ -176,6 +177,7 @@ void Keeper::reap() {
     while (read(child_signals_.get(), &ignored, sizeof ignored) > 0) {
     }
     // Looked at first, waited for last: until then the number can't belong to anybody else.
+    bool any = false;
     siginfo_t ended{};
     while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
         const pid_t pid = ended.si_pid;
@@ -186,12 +188,16 @@ void Keeper::reap() {
             kill(-pid, SIGKILL); // what the library has forked goes with it
             int status = 0;
             waitpid(pid, &status, 0);
+            reach_->host_ended(pid);
             ipc::send_message(control_.get(), ipc::Ended{host->first, status});
             hosts_.erase(host);
             break;
         }
         waitpid(pid, nullptr, WNOHANG); // handed up to us: a child of a host
+        any = true;
     }
+    if (any)
+        reach_->end_descendants();
 }
 
 // Hosts first, then whatever processes of theirs were handed up to us, until none is left.

@@ -129,8 +129,10 @@ SeccompFilter::SeccompFilter(FilterForm form) : ask_(form.ask) {
     // Everybody of one's own user, the VM among them: nothing to ask.
     rules.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setpriority), {is(0, PRIO_USER)});
     rules.add(SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioprio_set), {is(0, kIoprioUser)});
-    if (form.ask)
+    if (form.ask) {
         restrict_reach(rules, SCMP_ACT_NOTIFY);
+        rules.add(SCMP_ACT_NOTIFY, SCMP_SYS(setsid)); // allowed, and noted
+    }
     if (form.restrict_signals)
         restrict_signals(rules, form.ask ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM));
     error_ = rules.compile(program_);
