@@ -98,7 +98,7 @@ check(Dir) ->
 executable(Dir) ->
     case code:ensure_loaded(cordon_nif) of
         {module, _} ->
-            case cordon_nif:is_noexec(Dir) of
+            case cordon_native:is_noexec(Dir) of
                 false -> {ok, Dir};
                 true -> {error, {unusable, text("the cache directory ~ts is on a file system "
                                                 "mounted noexec, from which no library can be "

@@ -4,8 +4,8 @@
 %%% NIFs may be loaded at any time.
 -module(cordon_native).
 
--export([ensure_started/0, discover/2, read_sidecar/1, edit_sidecar/2, files/0, priv_dir/0,
-         unsupported/0]).
+-export([ensure_started/0, discover/2, read_sidecar/1, edit_sidecar/2, is_noexec/1, files/0,
+         priv_dir/0, unsupported/0]).
 
 -type error() :: cordon_nif:error().
 
@@ -53,6 +53,10 @@ edit_sidecar(Sidecar, Changes) ->
                                bytes(Path);
                           (_, Value) -> Value
                        end, Changes))).
+
+-spec is_noexec(file:filename()) -> boolean().
+is_noexec(Directory) ->
+    cordon_nif:is_noexec(bytes(Directory)).
 
 %% The native side knows names of files as the bytes that they are in the file system.
 -spec bytes(file:filename_all()) -> binary().

@@ -37,10 +37,14 @@ make_or_leave(Path, Options) ->
 
 %% Which module a library is for is known only now.
 unless_module_disabled(Path, Shim) ->
-    {ok, #{manifest := #{module := Module}}} = cordon_nif:read_sidecar(Shim ++ ".cordon"),
-    case cordon_switch:is_disabled([atom_to_list(Module)]) of
-        true -> leave(Path, "the environment variable CORDON_DISABLE says so");
-        false -> {ok, Shim}
+    case cordon_native:read_sidecar(Shim ++ ".cordon") of
+        {ok, #{manifest := #{module := Module}}} ->
+            case cordon_switch:is_disabled([atom_to_list(Module)]) of
+                true -> leave(Path, "the environment variable CORDON_DISABLE says so");
+                false -> {ok, Shim}
+            end;
+        {error, _} = Error ->
+            Error
     end.
 
 leave(Path, Why) ->

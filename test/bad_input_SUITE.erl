@@ -18,7 +18,7 @@ all() ->
      isolate_all_at_once, isolate_broken_library,
      nif_host_not_executable, nif_host_missing, nif_host_other_program, nif_host_stale,
      cache_dir_writable_by_others, cache_dir_not_a_directory, cache_dir_ill_typed,
-     cache_dir_unwritable_path, damaged_shim].
+     cache_dir_unwritable_path, cache_dir_of_any_name, damaged_shim].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -305,6 +305,19 @@ cache_dir_ill_typed(_) ->
 
 cache_dir_unwritable_path(_) ->
     wrong_cache("/proc/no/such/dir", ["/proc/no/such/dir", "can't be written"]).
+
+%% A home directory may have such a name.
+cache_dir_of_any_name(Config) ->
+    [begin
+         ok = application:set_env(cordon, cache_dir, filename:join(dir(Config), Name)),
+         try
+             ok = fx:load(isolated, fx_bystander),
+             ?assertEqual(1, fx_bystander:count())
+         after
+             application:unset_env(cordon, cache_dir),
+             fx:unload(fx_bystander)
+         end
+     end || Name <- ["two words", "Jos\x{e9}", "\x{4e2d}\x{6587}", "a\n\"b\\c'"]].
 
 wrong_cache(Dir, Parts) ->
     ok = application:set_env(cordon, cache_dir, Dir),
