@@ -44,7 +44,10 @@
 
 -spec init() -> ok | error().
 init() ->
+    %% The other half of the atoms is for the VM itself, which ends when there is none left.
+    FreeAtoms = erlang:system_info(atom_limit) - erlang:system_info(atom_count),
     Info = #{dirty_io_schedulers => erlang:system_info(dirty_io_schedulers),
+             atoms_left => FreeAtoms div 2,
              port => hd(erlang:ports())},
     erlang:load_nif(filename:join(cordon_native:priv_dir(), "cordon_nif"), Info).
 

@@ -15,7 +15,7 @@ all() ->
      sharing_that_the_vm_would_walk,
      overlapping, foreign_memory, argument_is_read_only, scribbled_memory,
      scribbled_under_others, memory_vanishes, endless_upcalls, endless_upcalls_of_many,
-     endless_upcalls_in_load].
+     endless_upcalls_in_load, atoms_of_a_small_table].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -177,6 +177,31 @@ endless_upcalls_in_load(_) ->
     ?assert(Ms >= 1000 andalso Ms < 5000),
     ok = fx:load(isolated, fx_hostile),
     unharmed().
+
+%% Fewer atoms than the quota of one library: the VM keeps half of what is free.
+atoms_of_a_small_table(_) ->
+    {ok, Node} = test_node:start(["+t", "65536"]),
+    try
+        ok = test_node:call(Node, fx, isolate, [[]]),
+        ok = test_node:call(Node, fx, load, [isolated, fx_terms]),
+        Free = test_node:call(Node, ?MODULE, free_atoms, []),
+        Outcome = test_node:call(Node, ?MODULE, make_atoms, [Free]),
+        ?assertMatch({error, {nif_host_down, #{reason := {quota, atoms}}}}, Outcome),
+        Left = test_node:call(Node, ?MODULE, free_atoms, []),
+        ?assert(Left > Free div 3 andalso Left < 2 * Free div 3)
+    after
+        test_node:stop(Node)
+    end.
+
+free_atoms() ->
+    erlang:system_info(atom_limit) - erlang:system_info(atom_count).
+
+make_atoms(Count) ->
+    try
+        _ = [fx_terms:make_atom(<<"new_atom_", (integer_to_binary(I))/binary>>) || I <- lists:seq(1, Count)],
+        ok
+    catch Class:Reason -> {Class, Reason}
+    end.
 
 %%% Helpers
 

@@ -13,6 +13,9 @@ using namespace std::chrono_literals;
 // How long a start waits for the process before it to be gone: its files and locks with it.
 constexpr auto kGoneTimeout = 5s;
 
+// Where nobody has told: half of the VM's table, unless `erl +t` makes it smaller.
+std::atomic<std::int64_t> atoms_left{(1 << 20) / 2};
+
 std::mutex groups_lock;
 auto& groups = *new std::vector<Group*>; // outlives the VM's exit
 
@@ -77,11 +80,23 @@ std::uint64_t Group::stack_size() const {
 }
 
 bool Group::count_atoms(std::uint64_t more) {
-    if (atoms_made_.fetch_add(more, std::memory_order_relaxed) + more <=
-        atom_limit_.load(std::memory_order_relaxed))
+    const auto count = static_cast<std::int64_t>(more);
+    const bool within_own = atoms_made_.fetch_add(more, std::memory_order_relaxed) + more <=
+                            atom_limit_.load(std::memory_order_relaxed);
+    const bool within_all = atoms_left.fetch_sub(count, std::memory_order_relaxed) >= count;
+    if (within_own && within_all)
         return true;
     uncount_atoms(more);
     return false;
+}
+
+void Group::uncount_atoms(std::uint64_t less) {
+    atoms_made_.fetch_sub(less, std::memory_order_relaxed);
+    atoms_left.fetch_add(static_cast<std::int64_t>(less), std::memory_order_relaxed);
+}
+
+void Group::set_atoms_left(std::uint64_t count) {
+    atoms_left.store(static_cast<std::int64_t>(count), std::memory_order_relaxed);
 }
 
 Host* Group::start_host(const std::string& nif_host, Clock::time_point deadline, std::string* why) {

@@ -57,11 +57,12 @@ class Group {
     bool instance_unloaded() { return --instances_ == 0; }
     bool has_instances() const { return instances_ != 0; }
 
-    // Atoms that its libraries have had made: false when the quota is used up.
+    // Atoms that its libraries have had made: false when the quota is used up, its own or that of
+    // all groups together.
     bool count_atoms(std::uint64_t more);
-    void uncount_atoms(std::uint64_t less) {
-        atoms_made_.fetch_sub(less, std::memory_order_relaxed);
-    }
+    void uncount_atoms(std::uint64_t less);
+    // How many all groups may make from now on. The VM ends when its table of atoms is full.
+    static void set_atoms_left(std::uint64_t count);
 
   private:
     const std::string name_;

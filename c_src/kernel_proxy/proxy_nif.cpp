@@ -154,13 +154,17 @@ ERL_NIF_TERM is_noexec(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) {
     return atom(env, noexec ? "true" : "false");
 }
 
-// load_info: #{dirty_io_schedulers := N, port := Port}.
+// load_info: #{dirty_io_schedulers := N, atoms_left := N, port := Port}.
 int load(ErlNifEnv* env, void**, ERL_NIF_TERM info) {
     ERL_NIF_TERM value;
     int count = 0;
     if (enif_get_map_value(env, info, atom(env, "dirty_io_schedulers"), &value) != 0 &&
         enif_get_int(env, value, &count) != 0)
         set_dirty_io_schedulers(count);
+    ErlNifUInt64 atoms = 0;
+    if (enif_get_map_value(env, info, atom(env, "atoms_left"), &value) != 0 &&
+        enif_get_uint64(env, value, &atoms) != 0)
+        Group::set_atoms_left(atoms);
     ErlNifPort port;
     if (enif_get_map_value(env, info, atom(env, "port"), &value) != 0 &&
         enif_get_local_port(env, value, &port) != 0)
