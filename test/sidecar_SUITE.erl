@@ -84,6 +84,8 @@ no_json(Config) ->
              {<<"{\"cordon\": 02}">>, "expected '}'"},
              {<<"{\"cordon\": 2} x">>, "expected the end of the file"},
              {<<"{\"cordon\": \"\\u12g4\"}">>, "four hexadecimal digits"},
+             {<<"{\"cordon\": \"\\ud800\\u0041\"}">>, "the second half of a Unicode character"},
+             {<<"{\"cordon\": \"\\udc00\"}">>, "a Unicode character"},
              {<<"{\"cordon\": \"a\nb\"}">>, "the rest of a string"},
              {<<"[1]">>, "it is [1], expected an object"},
              {<<16#7f, "ELF", 0:8000>>, "line 1 there is byte 127"},

@@ -143,9 +143,13 @@ class Parser {
         static constexpr std::string_view kBytes = "\"\\/\b\f\n\r\t";
         if (accept_word("u")) {
             std::uint32_t code = parse_hex4();
-            if (code >= 0xd800 && code < 0xdc00 && accept_word("\\u"))
-                code = 0x10000 + ((code - 0xd800) << 10) + (parse_hex4() - 0xdc00);
-            if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+            if (code >= 0xd800 && code < 0xdc00 && accept_word("\\u")) {
+                const std::uint32_t low = parse_hex4();
+                if (low < 0xdc00 || low > 0xdfff)
+                    fail("the second half of a Unicode character");
+                code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+            }
+            if (code >= 0xd800 && code < 0xe000)
                 fail("a Unicode character");
             append_utf8(text, code);
             return;
