@@ -15,10 +15,17 @@
 
 -spec main([string()]) -> no_return().
 main(Args) ->
-    ok = io:setopts(standard_io, [{encoding, unicode}]),
+    %% File names are printed as they were given: bytes stay bytes where the locale
+    %% says nothing of UTF-8.
+    Encoding = file:native_name_encoding(),
+    [ok = io:setopts(Device, [{encoding, Encoding}]) || Device <- [standard_io, standard_error]],
     {Status, Output, Errors} =
-        try run(Args)
+        try run(readable(Args))
         catch
+            throw:{unreadable, Bytes} ->
+                {?WRONG_USE, "",
+                 io_lib:format("cordon: the argument ~0tp is not UTF-8, as this locale wants "
+                               "it; to name such a file, set LC_ALL=C~n", [Bytes])};
             Class:Reason:Stack ->
                 {?FAILED, "",
                  io_lib:format("cordon: unexpected ~0tp:~0tp at ~0tp; please report it~n",
@@ -27,6 +34,14 @@ main(Args) ->
     io:put_chars(standard_io, Output),
     io:put_chars(standard_error, Errors),
     erlang:halt(Status).
+
+%% An argument that is not of the locale's encoding arrives as what could be read of it.
+-spec readable([string() | {error, string(), binary()}]) -> [string()].
+readable(Args) ->
+    [case Arg of
+         {error, Read, Rest} -> throw({unreadable, iolist_to_binary([Read, Rest])});
+         _ -> Arg
+     end || Arg <- Args].
 
 %% @doc The exit status and what goes to standard output and standard error.
 -spec run([string()]) -> result().

@@ -12,7 +12,7 @@
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
 %% A host keeps its observer over all its generations.
--type key() :: {module(), Library :: string()} | {group, string()}.
+-type key() :: {module, module()} | {group, string()}.
 -type state() :: #{key() => pid()}.
 
 %% @doc Start function of the supervisor: takes over the process that runs
@@ -94,11 +94,11 @@ observe_all(Hosts) ->
                 Hosts, cordon_nif:hosts()).
 
 -spec observe(atom(), map(), state()) -> state().
-observe(Event, #{module := Module, library := Library} = Info, Hosts)
+observe(Event, #{module := Module} = Info, Hosts)
   when Event =:= host_started; Event =:= host_down; Event =:= host_known ->
     Key = case Info of
               #{group := Group} -> {group, Group};
-              #{} -> {Module, Library}
+              #{} -> {module, Module}
           end,
     case Hosts of
         #{Key := Pid} ->

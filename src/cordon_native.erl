@@ -90,17 +90,15 @@ files() ->
 %% found also when cordon_nif can't be loaded.
 -spec priv_dir() -> file:filename().
 priv_dir() ->
-    %% Not code:priv_dir/1 first: any directory named "cordon" on the code path would do
-    %% for that, the checkout itself too.
-    Beside = case code:which(cordon_nif) of
-                 File when is_list(File), File =/= [] ->
-                     filename:join(filename:dirname(filename:dirname(File)), "priv");
-                 _ ->
-                     "none"
-             end,
-    Dir = case {filelib:is_dir(Beside), code:priv_dir(cordon)} of
-              {false, Found} when is_list(Found) -> Found;
-              _ -> Beside
+    %% code:priv_dir/1 only where the module has no file (cover): any directory named
+    %% "cordon" on the code path would do for that, another checkout too.
+    Dir = case {code:which(cordon_nif), code:priv_dir(cordon)} of
+              {File, _} when is_list(File), File =/= [] ->
+                  filename:join(filename:dirname(filename:dirname(File)), "priv");
+              {_, Found} when is_list(Found) ->
+                  Found;
+              _ ->
+                  "priv"
           end,
     filename:absname(Dir).
 

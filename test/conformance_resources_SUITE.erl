@@ -11,7 +11,7 @@
          collected_before_next_call, short_lived, kept_by_library, many_resources,
          size_of, resource_binary, resource_binary_outlives,
          private_data, load_info, load_info_big, load_fails, load_fails_then_works,
-         upgrade, upgrade_fails, no_upgrade_callback, reload_with_live_resource]).
+         upgrade, upgrade_fails, upgrade_to_another_file, no_upgrade_callback, reload_with_live_resource]).
 
 all() ->
     [{group, native}, {group, isolated}].
@@ -215,6 +215,37 @@ upgrade_fails(Config) ->
     ?assertMatch({error, {upgrade, _}}, Error),
     fx:same(Config, upgrade_fails, Error),
     ?assertEqual({0, {ok, first}}, {fx_load:upgrades(), fx_load:info()}).
+
+%% As in the upgrade of a release: the new code's library is another file, and gets
+%% what the old one had.
+upgrade_to_another_file(Config) ->
+    Copy = filename:join([proplists:get_value(priv_dir, Config),
+                          proplists:get_value(mode, Config), "fx_load"]),
+    ok = filelib:ensure_dir(Copy),
+    {ok, _} = file:copy(fx:library(fx_load) ++ ".so", Copy ++ ".so"),
+    Other = fun(Info) ->
+                    fx:reload(fx_load, #{shim => is_isolated(Config), path => Copy, info => Info})
+            end,
+    ok = load(Config, {ok, first}),
+    Old = fun fx_load:info/0,
+    ?assertMatch({error, {upgrade, _}}, Other({fail, 13})),
+    ?assertEqual({0, {ok, first}}, {fx_load:upgrades(), fx_load:info()}),
+    ok = Other({ok, second}),
+    ?assertEqual({1, {ok, second}, {ok, second}}, {fx_load:upgrades(), fx_load:info(), Old()}),
+    true = code:soft_purge(fx_load),
+    ?assertEqual({1, {ok, second}}, {fx_load:upgrades(), fx_load:info()}),
+    ok = upgrade(Config, {ok, third}),
+    ?assertEqual({2, {ok, third}}, {fx_load:upgrades(), fx_load:info()}),
+    case is_isolated(Config) of
+        true ->
+            [#{library := _, modules := [fx_load]}] = fx:hosts(fx_load),
+            %% After a crash each comes back by its own `load'.
+            #{host := Host} = fx:host(fx_load),
+            ok = cordon_nif:stop_host(Host),
+            ?assertEqual({0, {ok, third}}, {fx_load:upgrades(), fx_load:info()});
+        false ->
+            ok
+    end.
 
 no_upgrade_callback(Config) ->
     ok = fx:load(proplists:get_value(mode, Config), fx_bystander),

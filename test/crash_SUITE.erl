@@ -262,8 +262,8 @@ print_in_node(Line) ->
     fx:wait_until(fun() -> byte_size(fx_log:captured()) >= 220000 end).
 
 observed(_) ->
-    #{library := Library, generation := Generation} = fx:host(fx_crash),
-    Key = {fx_crash, Library},
+    #{generation := Generation} = fx:host(fx_crash),
+    Key = {module, fx_crash},
     fx:wait_until(fun() -> maps:is_key(Key, cordon_events:hosts()) end),
     Observer = maps:get(Key, cordon_events:hosts()),
     {error, _} = outcome(segv, []),

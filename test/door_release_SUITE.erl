@@ -192,9 +192,14 @@ script(Config) ->
     {ok, _} = file:copy(Script, Copy),
     ok = file:change_mode(Copy, 8#755),
     ?assertEqual({0, Version, ""}, script(Copy, ["--version"])),
-    File = copy(Config, "app/pr\x{e4} v", fx_bystander),
+    %% The script is run with UTF-8, whatever this VM is.
+    File = copy(Config, native("app/pr\x{e4} v"), fx_bystander),
     {0, Said, ""} = script(Script, ["install", File]),
-    ?assertEqual("isolated " ++ unicode_bytes(File) ++ " (fx_bystander)\n", Said),
+    ?assertEqual("isolated " ++ bytes(File) ++ " (fx_bystander)\n", Said),
+    {1, "", Again} = script(Script, ["uninstall", bytes_only("/no/\x{e4}")]),
+    contains(Again, ["/no/" ++ unicode_bytes("\x{e4}")]),
+    {2, "", Unreadable} = script(Script, ["install", <<"/no/\xe4 v.so">>]),
+    contains(Unreadable, ["is not UTF-8", "LC_ALL=C"]),
     {1, "", Text} = script(Script, ["uninstall", "/no/such"]),
     contains(Text, ["cordon: /no/such"]),
     {2, "", _} = script(Script, ["install"]),
@@ -204,6 +209,23 @@ script(Config) ->
 
 unicode_bytes(Text) ->
     binary_to_list(unicode:characters_to_binary(Text)).
+
+%% A name for this VM's file functions, of the file whose name is this text in UTF-8.
+native(Text) ->
+    case file:native_name_encoding() of
+        utf8 -> Text;
+        latin1 -> unicode_bytes(Text)
+    end.
+
+%% The bytes of such a name.
+bytes(Name) ->
+    case file:native_name_encoding() of
+        utf8 -> unicode_bytes(Name);
+        latin1 -> Name
+    end.
+
+bytes_only(Text) ->
+    list_to_binary(unicode_bytes(Text)).
 
 completion(_) ->
     {0, Bash, ""} = cordon(["completion", "bash"]),

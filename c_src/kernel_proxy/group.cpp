@@ -28,33 +28,49 @@ template <class Option> std::uint64_t largest(const std::vector<Library*>& libra
 
 } // namespace
 
-Group& Group::named(const std::string& name) {
+Group& Group::of(const std::string& name, const std::string& module) {
     const std::scoped_lock guard(groups_lock);
-    if (!name.empty())
-        for (Group* group : groups)
-            if (group->name_ == name)
-                return *group;
-    groups.push_back(new Group(name));
+    for (Group* group : groups)
+        if (name.empty() ? group->name_.empty() && !module.empty() && group->module_ == module
+                         : group->name_ == name)
+            return *group;
+    groups.push_back(new Group(name, module));
     return *groups.back();
 }
 
 std::vector<Group*> Group::all() {
     const std::scoped_lock guard(groups_lock);
     std::vector<Group*> found;
-    for (Group* group : groups)
-        if (!group->libraries().empty()) // else its first one is about to come
+    for (Group* group : groups) {
+        const std::scoped_lock libraries_guard(group->libraries_lock_);
+        if (group->first_ != nullptr)
             found.push_back(group);
+    }
     return found;
 }
 
-Group::Group(std::string name) : name_(std::move(name)) {}
+Group::Group(std::string name, std::string module)
+    : name_(std::move(name)), module_(std::move(module)) {}
 
 Group::~Group() = default;
 
 void Group::join(Library& library) {
     const std::scoped_lock guard(libraries_lock_);
+    if (std::find(libraries_.begin(), libraries_.end(), &library) != libraries_.end())
+        return;
+    // Another library than the one before: what that has used up is not counted to it.
+    if (libraries_.empty() && first_ != &library)
+        atoms_made_.store(0, std::memory_order_relaxed);
     libraries_.push_back(&library);
+    first_ = libraries_.front();
     atom_limit_.store(largest(libraries_, &LibraryOptions::atom_limit), std::memory_order_relaxed);
+}
+
+void Group::leave(Library& library) {
+    const std::scoped_lock guard(libraries_lock_);
+    std::erase(libraries_, &library);
+    if (!libraries_.empty())
+        first_ = libraries_.front();
 }
 
 std::vector<Library*> Group::libraries() const {
@@ -64,7 +80,14 @@ std::vector<Library*> Group::libraries() const {
 
 const Library& Group::first_library() const {
     const std::scoped_lock guard(libraries_lock_);
-    return *libraries_.front();
+    return *first_;
+}
+
+bool Group::knows(const ModuleInstance* instance, const std::string& module) const {
+    const std::vector<Library*> members = libraries();
+    return std::any_of(members.begin(), members.end(), [&](const Library* library) {
+        return library->module_name() == module && library->has_instance(instance);
+    });
 }
 
 bool Group::is_reported() const {

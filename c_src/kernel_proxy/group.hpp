@@ -1,5 +1,6 @@
-// A group: libraries that share one host. A library that names no group is one by itself. The host
-// of today belongs to the group, and so does all that ends with a host: its resources, the count of
+// A group: libraries that share one host. A library that names no group shares it with the others
+// of its module only: old and new code of a module may have different files. The host of today
+// belongs to the group, and so does all that ends with a host: its resources, the count of
 // generations, the instances that are loaded in it.
 #pragma once
 
@@ -17,25 +18,28 @@ namespace cordon::proxy {
 
 class Host;
 class Library;
+struct ModuleInstance;
 
 class Group {
   public:
-    // The group of that name, made when there is none; without a name a new one. Kept for good.
-    static Group& named(const std::string& name);
-    explicit Group(std::string name);
+    // The group of that name, or without a name that of the module; made when there is none. With
+    // neither a new one. Kept for good.
+    static Group& of(const std::string& name, const std::string& module);
+    Group(std::string name, std::string module);
     ~Group();
-    // All that a library of was ever loaded.
+    // All that ever had a library.
     static std::vector<Group*> all();
 
-    // Empty for a library that is by itself.
+    // Empty for that of a module.
     const std::string& name() const { return name_; }
-    // Those that have come to it, in that order; never empty once a host is started.
+    // Those that are loaded or being loaded, in the order in which they came.
     std::vector<Library*> libraries() const;
-    // How the group is called where one library stands for it.
+    // The one that stands for all: the first of these, or the last that was.
     const Library& first_library() const;
     // False for discovery: nobody has asked for that host by name.
     bool is_reported() const;
-    void join(Library& library);
+    // Whether it is one of ours, of that module.
+    bool knows(const ModuleInstance* instance, const std::string& module) const;
 
     // What a host of all of them needs: the largest that any asks for.
     std::uint64_t pool_size() const;
@@ -48,6 +52,9 @@ class Group {
     // One start, load, upgrade or unload at a time.
     std::timed_mutex& start_lock() { return start_lock_; }
     // The rest is for who holds it.
+    // No matter how often.
+    void join(Library& library);
+    void leave(Library& library);
     // The host that runs, started when there is none; nothing is opened or loaded in a new one.
     Host* start_host(const std::string& nif_host, Clock::time_point deadline, std::string* why);
     std::uint64_t generation() const { return generation_; }
@@ -66,8 +73,10 @@ class Group {
 
   private:
     const std::string name_;
+    const std::string module_;
     mutable std::mutex libraries_lock_; // held for moments only
     std::vector<Library*> libraries_;
+    Library* first_ = nullptr;
     std::atomic<std::uint64_t> atom_limit_{0};
 
     std::timed_mutex start_lock_;

@@ -48,15 +48,10 @@ int library_load(ErlNifEnv* env, void** private_data, ERL_NIF_TERM info) try {
 
 int library_upgrade(ErlNifEnv* env, void** private_data, void** old_private_data,
                     ERL_NIF_TERM info) try {
-    // The old instance may be of another file, or not isolated at all.
+    // It may be of another file of the module, or not isolated at all.
     auto* old = static_cast<ModuleInstance*>(*old_private_data);
     Library& library = *entering;
-    bool same;
-    {
-        const std::scoped_lock guard(library.instances_lock_);
-        same = std::find(library.instances_.begin(), library.instances_.end(), old) !=
-               library.instances_.end();
-    }
+    const bool same = library.group().knows(old, library.module_name());
     return library.load_instance(env, private_data, same ? old : nullptr, info);
 } catch (const std::exception&) {
     return kHostFailed;
@@ -109,12 +104,11 @@ Library* Library::of_shim(const char* shim, Sidecar sidecar) {
 Library::Library(Sidecar sidecar)
     : sidecar_(std::move(sidecar)),
       function_states_(std::make_unique<FunctionState[]>(sidecar_.manifest.functions.size())),
-      group_(&Group::named(sidecar_.options.group)), number_(++last_number) {
+      group_(&Group::of(sidecar_.options.group, sidecar_.manifest.module)), number_(++last_number) {
     for (std::uint32_t i = 0; i < sidecar_.manifest.functions.size(); ++i) {
         function_states_[i].library = this;
         function_states_[i].index = i;
     }
-    group_->join(*this);
 }
 
 Library::~Library() = default;
@@ -146,7 +140,13 @@ void Library::build_entry() {
     entry_.min_erts = manifest.min_erts.empty() ? kMinErts : manifest.min_erts.c_str();
 }
 
+bool Library::has_instance(const ModuleInstance* instance) const {
+    const std::scoped_lock guard(instances_lock_);
+    return std::find(instances_.begin(), instances_.end(), instance) != instances_.end();
+}
+
 Host* Library::open_in_host(Clock::time_point deadline, std::string* why) {
+    group_->join(*this);
     Host* host = group_->start_host(nif_host(), deadline, why);
     if (host == nullptr)
         return nullptr;
@@ -175,12 +175,23 @@ Host* Library::start_and_open(Clock::time_point deadline, ipc::Opened* opened, s
         *why = "another start does not end";
         return nullptr;
     }
+    group_->join(*this);
     Host* host = group_->start_host(nif_host(), deadline, why);
     if (host == nullptr)
         return nullptr;
     if (*why = host->follow_directory(deadline); why->empty())
         *why = host->open(*this, deadline, opened);
     return why->empty() ? host : nullptr;
+}
+
+bool Library::leave_if_unused() {
+    {
+        const std::scoped_lock guard(instances_lock_);
+        if (!instances_.empty())
+            return false;
+    }
+    group_->leave(*this);
+    return true;
 }
 
 Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* why,
@@ -235,6 +246,7 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
     std::string why;
     Host* host = open_in_host(Clock::now() + timeout, &why);
     if (host == nullptr) {
+        leave_if_unused();
         std::fprintf(stderr, "cordon: %s cannot be loaded: %s\n", path().c_str(), why.c_str());
         return kHostFailed;
     }
@@ -256,6 +268,7 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
         group_->resources().set_type(*this, type_before);
         enif_free_env(instance->info_env);
         opened_in_ = 0; // closed again, when no other instance has it open
+        leave_if_unused();
         if (!group_->has_instances())
             host->kill({HostEnd::Kind::Stopped});
         return code;
@@ -278,13 +291,11 @@ void Library::unload_instance(ErlNifEnv* env, ModuleInstance* instance) {
         instance->loaded_generation.load() == host->generation())
         call_inline(env, *instance, *host, ipc::RequestKind::Unload, enif_make_list(env, 0), 0,
                     kUnloadTimeout, &code);
-    bool last;
     {
         const std::scoped_lock instances_guard(instances_lock_);
         std::erase(instances_, instance);
-        last = instances_.empty();
     }
-    if (last) {
+    if (leave_if_unused()) {
         group_->resources().set_type(*this, nullptr); // the VM frees it now
         opened_in_ = 0;
     }

@@ -59,6 +59,7 @@ class Library {
     FunctionState& function_state(std::uint32_t index) { return function_states_[index]; }
 
     Group& group() const { return *group_; }
+    bool has_instance(const ModuleInstance* instance) const;
     // nullptr, or one that may just have ended.
     Host* current_host() const { return group_->current_host(); }
 
@@ -79,6 +80,8 @@ class Library {
     void build_entry();
     int load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* old, ERL_NIF_TERM info);
     void unload_instance(ErlNifEnv* env, ModuleInstance* instance);
+    // True when no instance is left: then it is out of the group.
+    bool leave_if_unused();
     // For who holds the group's start lock: the host, with the library open in it.
     Host* open_in_host(Clock::time_point deadline, std::string* why);
 
@@ -90,7 +93,7 @@ class Library {
     Group* group_;
     const std::uint32_t number_;              // in this VM; the host knows it by that
     std::atomic<std::uint64_t> opened_in_{0}; // generation of the host that has it open, or 0
-    std::mutex instances_lock_;               // held for moments only
+    mutable std::mutex instances_lock_;       // held for moments only
     std::vector<ModuleInstance*> instances_;
 };
 

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <optional>
 #include <poll.h>
+#include <set>
+#include <string>
 #include <unistd.h>
 
 namespace cordon::proxy {
@@ -73,11 +75,13 @@ ERL_NIF_TERM mfa(ErlNifEnv* env, const Library& library, std::uint32_t index) {
 
 void put_group(ErlNifEnv* env, const Group& group, ERL_NIF_TERM* map) {
     put_library(env, group.first_library(), map);
-    const std::vector<Library*> libraries = group.libraries();
+    // Old and new code of a module are two libraries of one name; none is left at the last end.
+    std::set<std::string> names{group.first_library().module_name()};
+    for (const Library* library : group.libraries())
+        names.insert(library->module_name());
     ERL_NIF_TERM modules = enif_make_list(env, 0);
-    for (auto library = libraries.rbegin(); library != libraries.rend(); ++library)
-        modules = enif_make_list_cell(env, enif_make_atom(env, (*library)->module_name().c_str()),
-                                      modules);
+    for (auto name = names.rbegin(); name != names.rend(); ++name)
+        modules = enif_make_list_cell(env, enif_make_atom(env, name->c_str()), modules);
     enif_make_map_put(env, *map, enif_make_atom(env, "modules"), modules, map);
     if (!group.name().empty())
         enif_make_map_put(env, *map, enif_make_atom(env, "group"),

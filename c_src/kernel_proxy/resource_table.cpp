@@ -30,8 +30,12 @@ ErlNifResourceType* ResourceTable::set_type(const Library& library, ErlNifResour
     } else if (type != nullptr) {
         types_.emplace_back(&library, type);
     }
-    only_type_.store(types_.size() == 1 ? types_.front().second : nullptr,
-                     std::memory_order_release);
+    // Old and new code of a module have one type, taken over by the new.
+    const bool only =
+        !types_.empty() && std::all_of(types_.begin(), types_.end(), [this](const auto& known) {
+            return known.second == types_.front().second;
+        });
+    only_type_.store(only ? types_.front().second : nullptr, std::memory_order_release);
     return before;
 }
 
