@@ -30,8 +30,17 @@ names() ->
 warn_native(What, Why) ->
     once({native, What},
          fun() ->
-                 ?LOG_WARNING("cordon: ~tp is loaded into the VM, not isolated: ~ts", [What, Why])
+                 ?LOG_WARNING("cordon: ~ts is loaded into the VM, not isolated: ~ts",
+                              [printable(What), Why])
          end).
+
+%% An application's name, or a path, also of characters that ~tp would show as numbers.
+-spec printable(term()) -> iolist().
+printable(What) ->
+    case io_lib:char_list(What) of
+        true -> [$", What, $"];
+        false -> io_lib:format("~tp", [What])
+    end.
 
 %% @doc Warns of names that neither an application, nor a module, nor a library of one
 %% has; `Known' are names that the configuration has. A mistake in a list that is

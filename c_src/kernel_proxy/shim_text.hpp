@@ -22,18 +22,37 @@ inline const char* end_of_string(const char* at) {
     return nullptr;
 }
 
+// The value of two hexadecimal digits, or -1.
+inline int hex_byte(const char* at) {
+    int value = 0;
+    for (int i = 0; i < 2; ++i) {
+        const char* digits = "0123456789abcdef";
+        const char* digit = at[i] == 0 ? nullptr : std::strchr(digits, at[i] | 0x20);
+        if (digit == nullptr)
+            return -1;
+        value = value * 16 + static_cast<int>(digit - digits);
+    }
+    return value;
+}
+
 // The bytes of the string at `at`; false when it is no string or too long. File names are bytes, so
-// the only escapes that cordon writes in them are those of quote and backslash.
+// the only escapes that cordon writes in them are those of quote, backslash and control characters
+// (\u000a).
 inline bool copy_string(const char* at, char* value, std::size_t size) {
     std::size_t length = 0;
     if (*at != '"')
         return false;
     for (++at; *at != 0 && *at != '"'; ++at) {
-        if (*at == '\\' && at[1] != 0)
-            ++at;
+        char byte = *at;
+        if (*at == '\\' && std::strncmp(at + 1, "u00", 3) == 0 && hex_byte(at + 4) > 0) {
+            byte = static_cast<char>(hex_byte(at + 4));
+            at += 5;
+        } else if (*at == '\\' && at[1] != 0) {
+            byte = *++at;
+        }
         if (length + 1 >= size)
             return false;
-        value[length++] = *at;
+        value[length++] = byte;
     }
     value[length] = 0;
     return *at == '"' && length > 0;
