@@ -100,7 +100,8 @@ missing_packages(Config) ->
     ok = script(filename:join(NoHeaders, "c++"),
                 ["exec ", os:find_executable("c++"), " -nostdinc -nostdinc++ -I '", NoHeaders,
                  "' \"$@\"\n"]),
-    says_missing(Config, NoHeaders, "cmake g++ libboost-dev libmsgpack-cxx-dev libsodium-dev"),
+    says_missing(Config, NoHeaders, "cmake g++ libboost-dev libmsgpack-cxx-dev rapidjson-dev "
+                 "libsodium-dev"),
     %% As rebar3 shows it.
     {1, Output} = sh(dir(Config), [{"PATH", NoCmake ++ ":" ++ path_without_cmake(Config)}],
                      [os:find_executable("rebar3"), " compile"]),

@@ -62,6 +62,8 @@ std::atomic<Function>* find_slot(const Program& program, const char* name) {
     const auto* symbols =
         reinterpret_cast<const ElfW(Sym)*>(program.address(program.entry(DT_SYMTAB)));
     const auto* names = reinterpret_cast<const char*>(program.address(program.entry(DT_STRTAB)));
+    if (symbols == nullptr || names == nullptr)
+        return nullptr;
     const struct {
         std::uintptr_t table, bytes;
     } relocations[] = {{program.entry(DT_JMPREL), program.entry(DT_PLTRELSZ)},

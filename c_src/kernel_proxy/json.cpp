@@ -1,222 +1,82 @@
 #include "kernel_proxy/json.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <stdexcept>
+
+// The VM must not be aborted, not even by a mistake of ours.
+#define RAPIDJSON_ASSERT(condition)                                                                \
+    static_cast<void>((condition) ? 0 : throw std::logic_error("rapidjson: " #condition))
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
 
 namespace cordon::proxy {
 namespace {
 
-constexpr int kMaxDepth = 16;
+constexpr std::size_t kMaxDepth = 16;
 constexpr std::size_t kLineWidth = 100;
 constexpr std::size_t kShown = 60;
 
-void append_utf8(std::string& text, std::uint32_t code) {
-    const auto byte = [&text](std::uint32_t bits) { text.push_back(static_cast<char>(bits)); };
-    if (code < 0x80) {
-        byte(code);
-        return;
-    }
-    if (code < 0x800) {
-        byte(0xc0 | code >> 6);
-    } else {
-        if (code < 0x10000) {
-            byte(0xe0 | code >> 12);
-        } else {
-            byte(0xf0 | code >> 18);
-            byte(0x80 | (code >> 12 & 0x3f));
-        }
-        byte(0x80 | (code >> 6 & 0x3f));
-    }
-    byte(0x80 | (code & 0x3f));
-}
-
-class Parser {
+// What the parser finds becomes a tree here. An exception ends the parsing.
+class Builder {
   public:
-    explicit Parser(std::string_view text) : text_(text) {}
-
-    Json document() {
-        Json json = parse_value(0);
-        skip_space();
-        if (at_ != text_.size())
-            fail("the end of the file");
-        return json;
+    bool Null() { return add({nullptr}); }
+    bool Bool(bool value) { return add({value}); }
+    bool Int(int value) { return Int64(value); }
+    bool Uint(unsigned value) { return Int64(value); }
+    bool Int64(std::int64_t value) { return add({value}); }
+    bool Uint64(std::uint64_t value) {
+        return value <= INT64_MAX ? Int64(static_cast<std::int64_t>(value))
+                                  : Double(static_cast<double>(value));
     }
+    bool Double(double value) { return add({value}); }
+    bool RawNumber(const char*, std::size_t, bool) { return false; } // not asked for
+    bool String(const char* text, std::size_t size, bool) { return add({std::string(text, size)}); }
+    bool StartObject() { return open({JsonObject()}); }
+    bool Key(const char* text, std::size_t size, bool) {
+        auto& object = std::get<JsonObject>(open_.back()->value);
+        for (const JsonMember& member : object)
+            if (member.key == std::string_view(text, size))
+                throw std::runtime_error("it has the key \"" + member.key + "\" twice");
+        object.push_back({std::string(text, size), {}});
+        return true;
+    }
+    bool EndObject(std::size_t) { return close(); }
+    bool StartArray() { return open({JsonArray()}); }
+    bool EndArray(std::size_t) { return close(); }
+
+    Json take() { return std::move(root_); }
 
   private:
-    [[noreturn]] void fail(const std::string& expected) const {
-        const auto line =
-            std::count(text_.begin(), text_.begin() + static_cast<long>(at_), '\n') + 1;
-        std::string found = "the end of the file";
-        if (at_ < text_.size()) {
-            const auto byte = static_cast<unsigned char>(text_[at_]);
-            char shown[16];
-            std::snprintf(shown, sizeof shown, byte > ' ' && byte < 0x7f ? "'%c'" : "byte %u",
-                          byte);
-            found = shown;
+    // Where the next value goes; nothing is added to what lies above an open one.
+    Json& place(Json json) {
+        if (open_.empty())
+            return root_ = std::move(json);
+        if (auto* array = std::get_if<JsonArray>(&open_.back()->value)) {
+            array->push_back(std::move(json));
+            return array->back();
         }
-        throw std::runtime_error("it is not JSON: in line " + std::to_string(line) + " there is " +
-                                 found + ", expected " + expected);
+        return std::get<JsonObject>(open_.back()->value).back().value = std::move(json);
     }
-
-    void skip_space() {
-        while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != text_.npos)
-            ++at_;
-    }
-    bool accept(char wanted) {
-        skip_space();
-        if (at_ == text_.size() || text_[at_] != wanted)
-            return false;
-        ++at_;
+    bool add(Json json) {
+        place(std::move(json));
         return true;
     }
-    void expect(char wanted) {
-        if (!accept(wanted))
-            fail(std::string("'") + wanted + "'");
+    bool open(Json json) {
+        if (open_.size() >= kMaxDepth)
+            throw std::runtime_error("it has more levels than expected, at most " +
+                                     std::to_string(kMaxDepth) + " levels");
+        open_.push_back(&place(std::move(json)));
+        return true;
     }
-    bool accept_word(std::string_view word) {
-        if (text_.substr(at_, word.size()) != word)
-            return false;
-        at_ += word.size();
+    bool close() {
+        open_.pop_back();
         return true;
     }
 
-    Json parse_value(int depth) {
-        if (depth > kMaxDepth)
-            fail("at most " + std::to_string(kMaxDepth) + " levels");
-        if (accept('{'))
-            return {parse_object(depth)};
-        if (accept('['))
-            return {parse_array(depth)};
-        if (at_ < text_.size() && text_[at_] == '"')
-            return {parse_string()};
-        if (accept_word("true"))
-            return {true};
-        if (accept_word("false"))
-            return {false};
-        if (accept_word("null"))
-            return {nullptr};
-        return parse_number();
-    }
-
-    JsonObject parse_object(int depth) {
-        JsonObject object;
-        if (accept('}'))
-            return object;
-        do {
-            skip_space();
-            std::string key = parse_string();
-            for (const auto& [known, value] : object)
-                if (known == key)
-                    throw std::runtime_error("it has the key \"" + key + "\" twice");
-            expect(':');
-            object.push_back({std::move(key), parse_value(depth + 1)});
-        } while (accept(','));
-        expect('}');
-        return object;
-    }
-
-    JsonArray parse_array(int depth) {
-        JsonArray array;
-        if (accept(']'))
-            return array;
-        do
-            array.push_back(parse_value(depth + 1));
-        while (accept(','));
-        expect(']');
-        return array;
-    }
-
-    std::uint32_t parse_hex4() {
-        std::uint32_t code = 0;
-        const char* from = text_.data() + at_;
-        const bool enough = text_.size() - at_ >= 4;
-        if (!enough || std::from_chars(from, from + 4, code, 16).ptr != from + 4)
-            fail("four hexadecimal digits");
-        at_ += 4;
-        return code;
-    }
-
-    void parse_escape(std::string& text) {
-        static constexpr std::string_view kNames = "\"\\/bfnrt";
-        static constexpr std::string_view kBytes = "\"\\/\b\f\n\r\t";
-        if (accept_word("u")) {
-            std::uint32_t code = parse_hex4();
-            if (code >= 0xd800 && code < 0xdc00 && accept_word("\\u")) {
-                const std::uint32_t low = parse_hex4();
-                if (low < 0xdc00 || low > 0xdfff)
-                    fail("the second half of a Unicode character");
-                code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-            }
-            if (code >= 0xd800 && code < 0xe000)
-                fail("a Unicode character");
-            append_utf8(text, code);
-            return;
-        }
-        const auto name = at_ < text_.size() ? kNames.find(text_[at_]) : kNames.npos;
-        if (name == kNames.npos)
-            fail("an escape sequence");
-        text.push_back(kBytes[name]);
-        ++at_;
-    }
-
-    // Bytes from 0x80 on are taken as they are: names of files are bytes.
-    std::string parse_string() {
-        std::string text;
-        if (at_ == text_.size() || text_[at_] != '"')
-            fail("a string");
-        for (++at_; at_ < text_.size();) {
-            const char c = text_[at_];
-            if (static_cast<unsigned char>(c) < 0x20)
-                break;
-            ++at_;
-            if (c == '"')
-                return text;
-            if (c == '\\')
-                parse_escape(text);
-            else
-                text.push_back(c);
-        }
-        fail("the rest of a string");
-    }
-
-    Json parse_number() {
-        const auto digits = [this] {
-            const std::size_t start = at_;
-            while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9')
-                ++at_;
-            if (at_ == start)
-                fail("a value");
-        };
-        const std::size_t start = at_;
-        accept_word("-");
-        const bool zero = accept_word("0");
-        if (!zero)
-            digits();
-        bool integer = true;
-        if (accept_word(".")) {
-            integer = false;
-            digits();
-        }
-        if (accept_word("e") || accept_word("E")) {
-            integer = false;
-            if (!accept_word("+"))
-                accept_word("-");
-            digits();
-        }
-        const char* from = text_.data() + start;
-        const char* to = text_.data() + at_;
-        std::int64_t number = 0;
-        if (integer && std::from_chars(from, to, number).ec == std::errc())
-            return {number};
-        double real = 0;
-        std::from_chars(from, to, real);
-        return {real};
-    }
-
-    std::string_view text_;
-    std::size_t at_ = 0;
+    Json root_;
+    std::vector<Json*> open_; // from the outermost in
 };
 
 std::string quoted(std::string_view text) {
@@ -323,8 +183,22 @@ std::string Json::shown() const {
     return text;
 }
 
+// Bytes from 0x80 on are taken as they are: names of files are bytes.
 Json parse_json(std::string_view text) {
-    return Parser(text).document();
+    rapidjson::MemoryStream stream(text.data(), text.size());
+    rapidjson::Reader reader;
+    Builder builder;
+    const rapidjson::ParseResult result = reader.Parse(stream, builder);
+    // A zero byte is an end for the parser.
+    const bool rest = !result.IsError() && stream.Tell() != text.size();
+    if (result.IsError() || rest) {
+        const std::size_t at = rest ? stream.Tell() : result.Offset();
+        const auto line = std::count(text.begin(), text.begin() + static_cast<long>(at), '\n') + 1;
+        std::string what = rest ? "A zero byte." : GetParseError_En(result.Code());
+        what.pop_back(); // its full stop: the sentence goes on
+        throw std::runtime_error("it is not JSON: line " + std::to_string(line) + ": " + what);
+    }
+    return builder.take();
 }
 
 std::string write_json(const Json& json) {

@@ -1,5 +1,5 @@
-// JSON, as far as a sidecar needs it: read strictly (nothing but what RFC 8259 allows, no key
-// twice, depth and size bounded, errors with their line), written for people.
+// JSON, as far as a sidecar needs it: read strictly (by RapidJSON; no key twice, depth bounded,
+// errors with their line), written for people.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct JsonMember {
     Json value;
 };
 
-// Throws std::runtime_error that says what was expected in which line.
+// Throws std::runtime_error that says what is wrong in which line.
 Json parse_json(std::string_view text);
 // With line breaks; what has no objects in it takes one line when it fits.
 std::string write_json(const Json& json);
