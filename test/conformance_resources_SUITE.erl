@@ -11,7 +11,8 @@
          collected_before_next_call, short_lived, kept_by_library, many_resources,
          size_of, resource_binary, resource_binary_outlives,
          private_data, load_info, load_info_big, load_fails, load_fails_then_works,
-         upgrade, upgrade_fails, upgrade_to_another_file, no_upgrade_callback, reload_with_live_resource]).
+         upgrade, upgrade_fails, upgrade_to_another_file, no_upgrade_callback, reload_with_live_resource,
+         unload_after_destructors]).
 
 all() ->
     [{group, native}, {group, isolated}].
@@ -265,6 +266,22 @@ reload_with_live_resource(Config) ->
     ?assertError(badarg, fx_resource:number(Old)),
     ?assert(is_reference(Old)),
     garbage_collect_until({destroyed, 21}).
+
+%% The last resource of an old instance is collected, and the instance is unloaded at
+%% once: its destructor still runs, on a machine that has other things to do as well.
+unload_after_destructors(Config) ->
+    Self = self(),
+    Mode = proplists:get_value(mode, Config),
+    Busy = [spawn_link(fun Loop() -> Loop() end) || _ <- lists:seq(1, 4)],
+    [begin
+         {_, true} = in_process(fun() ->
+                                        Old = fx_resource:new_thing(N, Self),
+                                        ok = fx:load(Mode, fx_resource),
+                                        is_reference(Old)
+                                end),
+         receive {destroyed, N} -> ok after 5000 -> error({not_destroyed, N}) end
+     end || N <- lists:seq(101, 140)],
+    [begin unlink(Pid), exit(Pid, kill) end || Pid <- Busy].
 
 garbage_collect_until(Message) ->
     erlang:garbage_collect(),

@@ -5,7 +5,6 @@
 #include "nif_host/host_context.hpp"
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -13,8 +12,6 @@
 
 namespace cordon::host {
 namespace {
-
-constexpr std::chrono::milliseconds kDestructorWait{10};
 
 // Never destroyed: the thread goes on while the library calls exit, and to destroy a condition
 // variable is to wait for those who wait on it.
@@ -31,10 +28,12 @@ void* run_callbacks(void*) {
         queue_changed.wait(guard, [] { return !to_destroy.empty(); });
         const std::uint64_t handle = to_destroy.front();
         to_destroy.pop_front();
-        begun.fetch_add(1, std::memory_order_release);
         guard.unlock();
-        begun_changed.notify_all();
-        resource_destroy(handle);
+        resource_destroy(handle, [] {
+            const std::scoped_lock begun_guard(queue_lock);
+            begun.fetch_add(1, std::memory_order_release);
+            begun_changed.notify_all();
+        });
         guard.lock();
     }
     return nullptr;
@@ -61,14 +60,14 @@ void defer_destroy(std::uint64_t handle) {
     queue_changed.notify_one();
 }
 
-void await_destructors(std::uint64_t event_mark) {
+void await_destructors(std::uint64_t event_mark, std::chrono::milliseconds limit) {
     if (context().shared().events_head.load(std::memory_order_acquire) < event_mark)
         consume_events();
     const std::uint64_t target = queued.load(std::memory_order_acquire);
     if (begun.load(std::memory_order_acquire) >= target)
         return;
     std::unique_lock guard(queue_lock);
-    begun_changed.wait_for(guard, kDestructorWait,
+    begun_changed.wait_for(guard, limit,
                            [target] { return begun.load(std::memory_order_relaxed) >= target; });
 }
 

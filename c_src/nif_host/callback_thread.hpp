@@ -2,6 +2,7 @@
 // call holds.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 namespace cordon::host {
@@ -11,8 +12,7 @@ void start_callback_thread();
 // Has the destructor of this resource run there; nobody holds the resource any more.
 void defer_destroy(std::uint64_t handle);
 
-// Waits until the destructors of all resources that were released before `event_mark` have begun,
-// 10 ms at most.
-void await_destructors(std::uint64_t event_mark);
+// Waits until the destructors of all resources that were released before `event_mark` have begun.
+void await_destructors(std::uint64_t event_mark, std::chrono::milliseconds limit);
 
 } // namespace cordon::host

@@ -24,6 +24,11 @@ namespace {
 using ipc::RequestKind;
 using ipc::ResponseStatus;
 
+// How long a call waits for destructors of what was released before it.
+constexpr std::chrono::milliseconds kDestructorWait{10};
+// Below the time that the BEAM waits for an unload.
+constexpr std::chrono::milliseconds kUnloadWait{4'000};
+
 class Worker {
   public:
     explicit Worker(std::uint32_t slot)
@@ -104,7 +109,7 @@ void Worker::run() {
 
 void Worker::begin(ErlNifEnv* env, Instance* instance) {
     await_chunks(request_.chunks);
-    await_destructors(request_.event_mark);
+    await_destructors(request_.event_mark, kDestructorWait);
     env_set_call(env, instance, request_.caller, request_.thread_type);
 }
 
@@ -172,6 +177,8 @@ void Worker::serve_load(bool upgrade) {
 void Worker::serve_unload() {
     Instance* instance = find_instance(request_.instance);
     if (instance != nullptr) {
+        // The VM unloads when the last resource is destroyed, so all destructors come first.
+        await_destructors(request_.event_mark, kUnloadWait);
         begin(load_env_, instance);
         if (instance->entry->unload != nullptr)
             instance->entry->unload(load_env_, instance->priv_data);

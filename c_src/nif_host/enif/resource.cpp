@@ -166,7 +166,7 @@ bool resource_release(std::uint64_t handle) {
     return Resource::of_handle(handle)->references.fetch_sub(1, std::memory_order_acq_rel) == 1;
 }
 
-void resource_destroy(std::uint64_t handle) {
+void resource_destroy(std::uint64_t handle, void (*on_begun)()) {
     Resource* resource = Resource::of_handle(handle);
     ErlNifResourceType* type = resource->type;
     std::unique_lock guard(types_lock);
@@ -174,10 +174,14 @@ void resource_destroy(std::uint64_t handle) {
         Instance* owner = type->owner;
         ++type->running;
         guard.unlock();
+        on_begun();
         run_destructor(destructor, owner, resource->data());
         guard.lock();
         --type->running;
         destructor_ended.notify_all();
+    } else {
+        guard.unlock();
+        on_begun();
     }
     free_resource(resource);
 }

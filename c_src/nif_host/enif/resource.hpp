@@ -34,7 +34,9 @@ void types_unlink_module(const Instance* instance);
 void resource_acquire(std::uint64_t handle); // the VM has a proxy of it now
 bool resource_release(
     std::uint64_t handle); // the VM dropped it; true: the caller has to destroy it
-void resource_destroy(std::uint64_t handle); // runs the destructor, frees
+// Runs the destructor, frees. `on_begun` is called before: from then on the destructor runs to its
+// end though the type be forgotten.
+void resource_destroy(std::uint64_t handle, void (*on_begun)());
 
 // --- for the enif_* functions -----------------------------------------------------------------
 
