@@ -210,7 +210,12 @@ touched(Config) ->
     {Shim, Library} = installed(Config),
     ok = file:change_time(Library, {{2001, 2, 3}, {4, 5, 6}}),
     ok = fx:try_load(fx_bystander, #{path => Shim}),
-    ?assertEqual(1, fx_bystander:count()).
+    ?assertEqual(1, fx_bystander:count()),
+    %% Where the file is looked at first, and its host started after that.
+    {ok, Node} = test_node:start([]),
+    ok = test_node:call(Node, fx, load, [native, fx_bystander, #{path => Shim}]),
+    ?assertMatch([#{module := fx_bystander}], test_node:call(Node, cordon_nif, hosts, [])),
+    test_node:stop(Node).
 
 replaced_by_other_functions(Config) ->
     {Shim, Library} = installed(Config),

@@ -89,7 +89,9 @@ Discovered discover(const Sidecar& wanted) {
     Discovery& shared = discovery();
     const std::scoped_lock guard(shared.lock);
     Sidecar alone = wanted;
-    alone.options.group.clear(); // looked at in a host that no others are in
+    // Looked at in a host that no others are in, those of its own module neither.
+    alone.options.group.clear();
+    alone.manifest = {};
     if (shared.library == nullptr)
         shared.library = new Library(std::move(alone));
     else
