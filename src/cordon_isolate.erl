@@ -66,7 +66,7 @@ is_disabled(App) ->
 %% @doc Takes the shadows off the code path. Modules loaded from them stay loaded.
 -spec uninstall() -> ok.
 uninstall() ->
-    _ = [code:del_path(Ebin) || #{ebin := Ebin} <- installed()],
+    _ = [code:del_path(Ebin) || #{ebins := Ebins} <- installed(), Ebin <- Ebins],
     _ = persistent_term:erase(?INSTALLED),
     ok.
 
@@ -102,17 +102,26 @@ entry(Other) ->
 %% original: a module that keeps its native library would go on using it, and one
 %% without may be how the others find theirs (code:which/1).
 -spec activate(cordon_shadow:shadow()) -> [string()].
-activate(#{application := App, ebin := Ebin}) ->
-    case code:add_patha(Ebin) of
-        true ->
+activate(#{application := App, ebins := [Ebin | _] = Ebins}) ->
+    case add_paths(lists:reverse(Ebins)) of
+        ok ->
             Modules = [Module || Module <- modules(Ebin), is_elsewhere(Module, Ebin)],
             case lists:append([unload(App, Module) || Module <- Modules]) of
                 [] -> lists:append([load(App, Module) || Module <- Modules]);
                 Texts -> Texts
             end;
-        {error, Reason} ->
+        {error, {Dir, Reason}} ->
             [text("isolate ~tp: ~ts can't be put on the code path: ~tp",
-                  [App, Ebin, Reason])]
+                  [App, Dir, Reason])]
+    end.
+
+-spec add_paths([file:filename()]) -> ok | {error, {file:filename(), term()}}.
+add_paths([]) ->
+    ok;
+add_paths([Dir | Dirs]) ->
+    case code:add_patha(Dir) of
+        true -> add_paths(Dirs);
+        {error, Reason} -> {error, {Dir, Reason}}
     end.
 
 -spec modules(file:filename()) -> [module()].

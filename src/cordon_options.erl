@@ -15,6 +15,12 @@
 %%%     what is not touched costs nothing</td><td>64 GiB</td></tr>
 %%% <tr><td>`atom_limit'</td><td>new atoms that the library may make in the VM</td>
 %%%     <td>100000</td></tr>
+%%% <tr><td>`check_lifetimes'</td><td>stop the library, with a backtrace, where it uses
+%%%     a term, a binary or an environment after its end. Slow, and takes memory: for
+%%%     finding out</td><td>`false'</td></tr>
+%%% <tr><td>`trust_funs'</td><td>believe a fun that the library has the VM decode from
+%%%     bytes (`enif_binary_to_term') and that the VM has not made itself: a forged one
+%%%     crashes the VM when it is called</td><td>`false'</td></tr>
 %%% <tr><td>`group'</td><td>libraries with the same name here share one host: for those
 %%%     that need each other's memory. The host is as large as the largest of them asks
 %%%     for; when one crashes, all its libraries start anew</td><td>none</td></tr>
@@ -34,6 +40,8 @@
                      stack_size := pos_integer(),
                      pool_size := pos_integer(),
                      atom_limit := non_neg_integer(),
+                     check_lifetimes := boolean(),
+                     trust_funs := boolean(),
                      group := atom() | string()}.
 
 -define(KIB, 1024).
@@ -65,6 +73,12 @@
          {atom_limit, 100000,
           "a number of atoms from 0 to 1000000000",
           fun(V) -> in(V, 0, 1000000000) end},
+         {check_lifetimes, false,
+          "true or false",
+          fun is_boolean/1},
+         {trust_funs, false,
+          "true or false",
+          fun is_boolean/1},
          {group, undefined,
           "a name (atom or string) of 1 to 64 of the characters a-z A-Z 0-9 _ - .",
           fun is_name/1}]).

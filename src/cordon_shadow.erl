@@ -13,7 +13,7 @@
 
 -type shadow() :: #{application := atom(),
                     directory := file:filename(),    % the installed one
-                    ebin := file:filename(),         % of the shadow
+                    ebins := [file:filename()],      % of the shadow, under each name it has
                     libraries := [file:filename()]}. % that are isolated
 
 %% Files of priv, by path relative to the application's directory.
@@ -49,16 +49,14 @@ make(App, Dir, Root, Options) ->
             {error, [text("isolate ~tp: there is no NIF library below ~ts, expected "
                           "an application that has one", [App, filename:join(Dir, "priv")])]};
         {[], Libraries} ->
+            Names = names(Dir, Root),
             Hash = cordon_cache:hash({Dir, list_dir(Dir), list_dir(filename:join(Dir, "ebin")),
-                                      Plan}),
-            Shadow = filename:join([Root, Hash, filename:basename(Dir)]),
-            Fill = fun(Temporary) ->
-                           fill(Dir, filename:join(Temporary, filename:basename(Dir)), Plan)
-                   end,
-            case cordon_cache:ensure_entry(filename:dirname(Shadow), Fill) of
+                                      Plan, Names}),
+            Shadow = filename:join(Root, Hash),
+            case cordon_cache:ensure_entry(Shadow, fun(New) -> fill(Dir, New, Names, Plan) end) of
                 ok ->
                     {ok, #{application => App, directory => Dir,
-                           ebin => filename:join(Shadow, "ebin"),
+                           ebins => [filename:join([Shadow, Name, "ebin"]) || Name <- Names],
                            libraries => [filename:join(Dir, L) || L <- Libraries]}};
                 {error, {Path, Reason}} ->
                     {error, [text("isolate ~tp: ~ts: ~ts",
@@ -70,11 +68,9 @@ make(App, Dir, Root, Options) ->
 %% the module of that name.
 -spec find(atom(), file:filename()) -> {ok, file:filename()} | {error, string()}.
 find(App, ShadowRoot) ->
-    Path = [Dir || Dir0 <- code:get_path(), Dir <- [filename:absname(Dir0)],
-                   not lists:prefix(ShadowRoot ++ "/", Dir)],
     Found = [Dir || File <- [atom_to_list(App) ++ ".app",
                              atom_to_list(App) ++ ".beam"],
-                    Dir <- Path,
+                    Dir <- installed_path(ShadowRoot),
                     filelib:is_regular(filename:join(Dir, File))],
     case Found of
         [Dir | _] ->
@@ -87,6 +83,29 @@ find(App, ShadowRoot) ->
             {error, text("isolate ~tp: no such application: neither ~tp.app nor the "
                          "module ~tp is in the code path; check the name, and that "
                          "the application is installed", [App, App, App])}
+    end.
+
+-spec installed_path(file:filename()) -> [file:filename()].
+installed_path(ShadowRoot) ->
+    [Dir || Dir0 <- code:get_path(), Dir <- [filename:absname(Dir0)],
+            not lists:prefix(ShadowRoot ++ "/", Dir)].
+
+%% Names of an application's directory, the one that was found first. Others are links to it that
+%% are on the code path too: `code:lib_dir/1' goes by the name, so each must lead to the shadow.
+-spec names(file:filename(), file:filename()) -> [file:filename(), ...].
+names(Dir, ShadowRoot) ->
+    Id = identity(Dir),
+    Others = [filename:basename(Other) || Ebin <- installed_path(ShadowRoot),
+                                          filename:basename(Ebin) =:= "ebin",
+                                          Other <- [filename:dirname(Ebin)], Other =/= Dir,
+                                          identity(Other) =:= Id],
+    Own = filename:basename(Dir),
+    [Own | lists:delete(Own, lists:usort(Others))].
+
+identity(Dir) ->
+    case file:read_file_info(Dir) of
+        {ok, #file_info{major_device = Device, inode = Inode}} -> {Device, Inode};
+        {error, _} -> {unreadable, Dir}
     end.
 
 %% @doc What becomes of each file below priv.
@@ -146,8 +165,23 @@ shim(Path, Options) ->
 
 %% Real directories for ebin and priv, since the code server must find those; all
 %% else is reached through a link.
--spec fill(file:filename(), file:filename(), plan()) ->
+-spec fill(file:filename(), file:filename(), [file:filename(), ...], plan()) ->
           ok | {error, {file:filename(), file:posix()}}.
+fill(Dir, Shadow, [Own | Names], Plan) ->
+    case fill(Dir, filename:join(Shadow, Own), Plan) of
+        ok -> link_each(Own, Shadow, Names);
+        {error, _} = Error -> Error
+    end.
+
+link_each(_Own, _Shadow, []) ->
+    ok;
+link_each(Own, Shadow, [Name | Names]) ->
+    Link = filename:join(Shadow, Name),
+    case file:make_symlink(Own, Link) of
+        ok -> link_each(Own, Shadow, Names);
+        {error, Reason} -> {error, {Link, Reason}}
+    end.
+
 fill(Dir, Shadow, Plan) ->
     Ebin = [filename:join("ebin", Name) || Name <- list_dir(filename:join(Dir, "ebin"))],
     Others = list_dir(Dir) -- ["ebin", "priv"],

@@ -31,14 +31,40 @@ using term::Word;
 enum class RequestKind : std::uint8_t {
     None = 0,
     Call = 1,    // function = index in the library's table
-    Load = 2,    // function = number of the library, args[0] = load info -> Ok with a small integer
+    Load = 2,    // function = number of the library, args[0] = load info -> Ok with LoadAnswer
     Upgrade = 3, // as Load; `old_instance` is the one that is replaced
-    Unload = 4,  // the instance is forgotten; the last one unmaps the library -> Ok
-    Continue = 5, // next step of an enif_schedule_nif chain
-    Answer = 6,   // to the upcall that the response half holds
-    Done = 7,     // the final response has been imported
-    Abandon = 8,  // a chain's next step will never be asked for: forget it (as Done)
+    Unload = 4,  // the instance is forgotten; the last one unmaps the library -> Ok with 0, or with
+                 // kStillInUse: nothing was done
+    Continue = 5,      // next step of an enif_schedule_nif chain
+    Answer = 6,        // to the upcall that the response half holds
+    Done = 7,          // the final response has been imported
+    Abandon = 8,       // a chain's next step will never be asked for: forget it (as Done)
+    OnHalt = 9,        // the VM halts: what the instance has set for that -> Ok with 0
+    UnloadThread = 10, // the instance is about to be unloaded: what it has set for each thread ->
+                       // Ok with 0
 };
+
+// To Load and Upgrade, as a small integer: what the library's function has returned, and what it
+// has set by enif_set_option.
+struct LoadAnswer {
+    static constexpr std::uint32_t kDelayHalt = 1;
+    static constexpr std::uint32_t kOnHalt = 2;
+    static constexpr std::uint32_t kOnUnloadThread = 4;
+
+    std::int32_t code = 0;
+    std::uint32_t options = 0;
+
+    constexpr std::int64_t to_small() const {
+        return static_cast<std::int64_t>(options) << 32 | static_cast<std::uint32_t>(code);
+    }
+    static constexpr LoadAnswer of_small(std::int64_t value) {
+        return {static_cast<std::int32_t>(value),
+                static_cast<std::uint32_t>(value >> 32) & (kDelayHalt | kOnHalt | kOnUnloadThread)};
+    }
+};
+
+// To Unload: there are resources that its callbacks are for, or one of them runs.
+inline constexpr int kStillInUse = 1;
 
 enum class ResponseStatus : std::uint32_t {
     None = 0,
@@ -55,7 +81,7 @@ enum class Upcall : std::uint32_t {
     MakeAtom = 1,             // (address, bytes of UTF-8) -> atom or 0 when the quota is used up
     ExistingAtom = 2,         // (address, bytes of UTF-8) -> atom or 0
     MakeRef = 3,              // () -> term
-    Send = 4,                 // (pid, term) -> 0 | 1
+    Send = 4,                 // (pid, term, has a message environment) -> 0 | 1
     ConsumeTimeslice = 5,     // (percent) -> 0 | 1
     IsProcessAlive = 6,       // (pid) -> 0 | 1
     IsPortAlive = 7,          // (port) -> 0 | 1
@@ -69,19 +95,34 @@ enum class Upcall : std::uint32_t {
     BinaryToTerm = 15,        // (address, bytes, options) -> term or 0, bytes consumed
     Hash = 16,                // (type, salt, term) -> hash
     Compare = 17,             // (term, term) -> signed number: <0, 0, >0
+    Print = 41,               // (term, room, precision or -1) -> Binary term, what snprintf says
+    MapOrder = 42,            // (map of key => number) -> Binary term: the numbers, 32 bits each
     PortCommand = 18,         // (port, term) -> 0 | 1
     CurrentProcessAlive = 19, // () -> 0 | 1
     GetEnv = 20,              // (address, bytes of name) -> Binary term or 0
+    // Monitors: the number of one is the host's. A number that is monitored already stays so.
+    Monitor = 21,     // (handle, pid, number, 1: anchor) -> MonitorAnswer, identity (2 words), seal
+    Demonitor = 22,   // (number) -> 0
+    MonitorTerm = 23, // (identity (2 words), its seal) -> reference, or 0
+    Anchor = 24,      // (handle) -> MonitorAnswer
+    DropAnchor = 25,  // (handle) -> 0
+};
+
+// To Upcall::Monitor and Upcall::Anchor.
+enum class MonitorAnswer : std::uint64_t {
+    Made = 0,
+    Anchored = 1, // and from now on the VM's proxy is kept, whether or not Erlang has a term of it
+    NoProcess = 2,
 };
 
 inline constexpr std::size_t kInlineArguments = 4;
 inline constexpr std::size_t kUpcallArguments = 4;
-inline constexpr std::size_t kAnswerWords = 2;
+inline constexpr std::size_t kAnswerWords = 4;
 
 // Written by the BEAM only.
 struct alignas(64) RequestHalf {
-    std::atomic<std::uint32_t> seq; // doorbell; the worker parks on it
-    std::uint8_t padding;
+    std::atomic<std::uint32_t> seq;        // doorbell; the worker parks on it
+    std::atomic<std::uint8_t> caller_gone; // 1: the calling process has died during the call
     std::uint8_t thread_type; // as enif_thread_type(): 1 normal, 2 dirty CPU, 3 dirty I/O
     std::uint16_t argc;
     std::uint32_t function;
@@ -96,7 +137,6 @@ struct alignas(64) RequestHalf {
     std::uint32_t old_instance;      // Upgrade only
     std::atomic<std::uint32_t> waiting; // 1: a BEAM thread sleeps on response.seq and wants a wake
     std::array<Word, kAnswerWords> answer;
-    std::uint64_t reserved[2];
 };
 static_assert(sizeof(RequestHalf) == 128);
 static_assert(sizeof(std::atomic<std::uint32_t>) == 4 &&

@@ -88,8 +88,10 @@ struct Setup {
     std::uint64_t host_segment_bytes = 0;
     std::uint64_t atom_segment_bytes = 0;
     std::uint64_t stack_bytes = 0;
+    bool check_lifetimes = false; // option of that name
     std::vector<char> system_info;
-    MSGPACK_DEFINE(host_segment_bytes, atom_segment_bytes, stack_bytes, system_info)
+    MSGPACK_DEFINE(host_segment_bytes, atom_segment_bytes, stack_bytes, check_lifetimes,
+                   system_info)
 };
 
 // The parts of the guard (nif_host/guard), in the order in which a host takes them on.

@@ -22,9 +22,19 @@ enum class EndKind : std::uint32_t {
     Exit = 2,        // code = exit status; exit() or return from main
     Quota = 3,       // code = QuotaKind
     Unsupported = 4, // an enif_* that cordon does not have was called outside of a call
+    LateUse = 5,     // code = Ending; with frames
 };
 
-enum class QuotaKind : std::uint32_t { Memory = 1, Atoms = 2 };
+// What has ended the life of a term, a binary or an environment that was used after that.
+enum class Ending : std::uint32_t {
+    ClearEnv = 1,
+    FreeEnv = 2,
+    Return = 3, // of the call or callback
+    ReleaseBinary = 4,
+    LastReference = 5,
+};
+
+enum class QuotaKind : std::uint32_t { Memory = 1, Atoms = 2, Monitors = 3 };
 
 inline constexpr std::size_t kMaxFrames = 32;
 

@@ -1,6 +1,6 @@
 // Ring of events from the BEAM to one host, about resources: the VM has a new proxy of a host
-// resource (acquire) or has dropped one (release). Written by the BEAM only; what the host has
-// consumed it says in its own segment.
+// resource (acquire) or has dropped one (release), or a process that a resource monitors is gone
+// (down). Written by the BEAM only; what the host has consumed it says in its own segment.
 //
 // Order: `tail` is stored with release after the entry; the host loads it with acquire. The host
 // stores its `head` with release after it has read the entries; the BEAM's acquire load of it tells
@@ -17,11 +17,12 @@ namespace cordon::ipc {
 enum class EventKind : std::uint64_t {
     Acquire = 1, // handle
     Release = 2, // handle
+    Down = 3,    // the host's number of the monitor
 };
 
 struct Event {
     EventKind kind;
-    std::uint64_t handle;
+    std::uint64_t subject;
 };
 
 inline constexpr std::uint64_t kEventCapacity = 32768;

@@ -25,6 +25,7 @@ void ArgumentArena::restart() {
     end_ = local_ + ipc::kArenaBytes;
     delta_ = window_ + arena_offset_ - reinterpret_cast<Word>(local_);
     used_before_ = 0;
+    resources_.clear();
 }
 
 std::uint64_t ArgumentArena::used() const {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace cordon::proxy {
@@ -44,6 +45,10 @@ class ArgumentArena {
         return {local, reinterpret_cast<Word>(local) + delta_};
     }
 
+    // Handles of the resources in what was written since the restart.
+    void note_resource(std::uint64_t handle) { resources_.push_back(handle); }
+    std::vector<std::uint64_t> take_resources() { return std::exchange(resources_, {}); }
+
     // Bytes written since the restart.
     std::uint64_t used() const;
 
@@ -65,6 +70,7 @@ class ArgumentArena {
     std::uint32_t chunks_sent_ = 0;
     ChunkStore* store_ = nullptr;
     std::vector<Chunk> chunks_;
+    std::vector<std::uint64_t> resources_;
 };
 
 } // namespace cordon::proxy

@@ -37,6 +37,40 @@ std::string latin1_to_utf8(std::string_view latin1) {
     return utf8;
 }
 
+std::uint32_t rank_of(ERL_NIF_TERM atom) {
+    return static_cast<std::uint32_t>(std::min<ERL_NIF_TERM>(atom, UINT32_MAX));
+}
+
+// A map's first key.
+ERL_NIF_TERM first_key(ErlNifEnv* env, ERL_NIF_TERM map) {
+    ErlNifMapIterator iterator;
+    ERL_NIF_TERM key = 0;
+    ERL_NIF_TERM value;
+    if (enif_map_iterator_create(env, map, &iterator, ERL_NIF_MAP_ITERATOR_FIRST) != 0) {
+        enif_map_iterator_get_pair(env, &iterator, &key, &value);
+        enif_map_iterator_destroy(env, &iterator);
+    }
+    return key;
+}
+
+void learn_traits(ErlNifEnv* env, AtomTableWriter& writer) {
+    if (enif_is_identical(enif_make_double(env, 0.0), enif_make_double(env, -0.0)) == 0)
+        writer.set(VmTrait::ZerosDiffer);
+    // Two atoms of which the one with the smaller text has the greater word: every VM has such.
+    constexpr const char* kTexts[] = {"undefined", "true", "ok", "false", "error", "badarg"};
+    for (const char* larger : kTexts)
+        for (const char* smaller : kTexts) {
+            ERL_NIF_TERM keys[] = {enif_make_atom(env, smaller), enif_make_atom(env, larger)};
+            ERL_NIF_TERM map;
+            if (std::string_view(smaller) < larger && keys[0] > keys[1] &&
+                enif_make_map_from_arrays(env, keys, keys, 2, &map) != 0) {
+                if (first_key(env, map) == keys[1])
+                    writer.set(VmTrait::AtomKeysByRank);
+                return;
+            }
+        }
+}
+
 } // namespace
 
 BeamAtoms::Table::Table(std::size_t capacity)
@@ -63,8 +97,10 @@ BeamAtoms::BeamAtoms()
         const std::string_view text = well_known_text(static_cast<WellKnownAtom>(i));
         const ERL_NIF_TERM atom = enif_make_atom_len(env, text.data(), text.size());
         pages_[0].load()[i] = atom;
+        writer_->set_rank(static_cast<WellKnownAtom>(i), rank_of(atom));
         insert(*tables_.back(), atom, i);
     }
+    learn_traits(env, *writer_);
     count_.store(known, std::memory_order_release);
     enif_free_env(env);
 }
@@ -93,7 +129,7 @@ std::optional<std::uint32_t> BeamAtoms::add(ErlNifEnv* env, ERL_NIF_TERM atom) {
     const std::scoped_lock guard(write_lock_);
     if (const auto index = find(*table_.load(std::memory_order_relaxed), atom))
         return index; // another thread was faster
-    const std::uint32_t index = writer_->append(text_of(env, atom));
+    const std::uint32_t index = writer_->append(text_of(env, atom), rank_of(atom));
     if (index >= kMaxAtoms)
         return std::nullopt;
     auto& page = pages_[index / kPageAtoms];

@@ -6,16 +6,12 @@
 #include "kernel_proxy/call_request.hpp"
 #include "kernel_proxy/observer.hpp"
 #include "kernel_proxy/response_wait.hpp"
-#include "kernel_proxy/term_export.hpp"
 #include "kernel_proxy/term_import.hpp"
-#include "kernel_proxy/trampoline.hpp"
 #include "kernel_proxy/unattended.hpp"
 #include "kernel_proxy/upcall_service.hpp"
-#include "kernel_proxy/vm_directory.hpp"
 #include "shared_heap/wild.hpp"
 
 #include <algorithm>
-#include <thread>
 
 namespace cordon::proxy {
 namespace {
@@ -32,8 +28,6 @@ constexpr auto kCooperativeBound = 5ms;
 constexpr auto kAliveCheck = 10ms;
 // Waits below that are not charged; above, 1 ms of waiting is a whole timeslice.
 constexpr auto kUncharged = 10us;
-// After so many slow calls in a row a function starts on a dirty scheduler at once.
-constexpr std::uint32_t kSlowCalls = 4;
 
 void charge(ErlNifEnv* env, Clock::duration waited) {
     if (waited < kUncharged)
@@ -41,17 +35,6 @@ void charge(ErlNifEnv* env, Clock::duration waited) {
     const auto percent = std::chrono::duration_cast<std::chrono::microseconds>(waited).count() / 10;
     enif_consume_timeslice(env, static_cast<int>(std::clamp<long>(percent, 1, 100)));
 }
-
-struct DirtyReservation {
-    DirtyReservation() : held(reserve_dirty_scheduler()) {}
-    ~DirtyReservation() {
-        if (held)
-            release_dirty_scheduler();
-    }
-    DirtyReservation(const DirtyReservation&) = delete;
-    DirtyReservation& operator=(const DirtyReservation&) = delete;
-    const bool held;
-};
 
 class Call {
   public:
@@ -65,11 +48,8 @@ class Call {
     Waited wait(bool spin);
     void begin_turn(Clock::time_point now);
     bool turn_is_over();
-    // The VM crashes when a port is closed and the command comes from a dirty scheduler.
-    bool asks_for_port_command() const {
-        return Wild<ipc::Upcall>::read(&host_.response(slot_).upcall)
-            .equals(ipc::Upcall::PortCommand);
-    }
+    bool asks_for_normal() const;
+    FunctionState& function() const { return library_.function_state(call_.function); }
     Clock::time_point limit() const;
     Clock::time_point deadline() const;
     bool serve();
@@ -105,7 +85,16 @@ void Call::begin_turn(Clock::time_point now) {
     if (slot_.started == Clock::time_point{})
         slot_.started = now;
     if (bound_ == Clock::time_point{})
-        bound_ = now + kSchedulerBound;
+        bound_ = now + (function().cooperates.load(std::memory_order_relaxed) ? kCooperativeBound
+                                                                              : kSchedulerBound);
+}
+
+// What only a normal scheduler can do. The VM crashes when a port is closed and the command comes
+// from a dirty one, and it counts no reductions there.
+bool Call::asks_for_normal() const {
+    const auto upcall = Wild<ipc::Upcall>::read(&host_.response(slot_).upcall);
+    return upcall.equals(ipc::Upcall::PortCommand) ||
+           (flags() == 0 && upcall.equals(ipc::Upcall::ConsumeTimeslice));
 }
 
 Waited Call::wait(bool spin) {
@@ -134,7 +123,7 @@ ERL_NIF_TERM Call::drive(bool spin) {
             const ipc::ResponseHalf& response = host_.response(slot_);
             const auto status = Wild<ResponseStatus>::read(&response.status).unchecked();
             if (status == ResponseStatus::Upcall) {
-                if (place_ == Place::Dirty && flags() == 0 && asks_for_port_command())
+                if (place_ == Place::Dirty && asks_for_normal())
                     return hop_to_normal(env_, call_);
                 call_.needs_normal = false;
                 try {
@@ -170,7 +159,8 @@ ERL_NIF_TERM Call::drive(bool spin) {
         if (enif_is_current_process_alive(env_) == 0) {
             if (call_.reserved)
                 release_dirty_scheduler();
-            adopt_orphan(host_, slot_, library_.options().call_timeout);
+            hold_resources(host_, slot_);
+            adopt_orphan(call_);
             return enif_make_badarg(env_); // nobody gets it
         }
         spin = false;
@@ -180,7 +170,6 @@ ERL_NIF_TERM Call::drive(bool spin) {
 // False when the host was killed for what it asked.
 bool Call::serve() {
     UpcallContext context{env_, env_};
-    context.timeslice_percent = slot_.timeslice_percent;
     ipc::RequestHalf& request = host_.request(slot_);
     try {
         serve_upcall(host_, host_.response(slot_), request, slot_.arena, context);
@@ -190,9 +179,9 @@ bool Call::serve() {
         host_.kill(end_of(error));
         return false;
     }
-    slot_.timeslice_percent = context.timeslice_percent;
     if (context.consumes_timeslice) {
         slot_.consumes_timeslice = true;
+        function().cooperates.store(true, std::memory_order_relaxed);
         if (!context.timeslice_used)
             bound_ = Clock::now() + kCooperativeBound;
     }
@@ -279,103 +268,7 @@ ERL_NIF_TERM Call::ended() {
     return raise_host_down(env_, library_, call_.function, call_.generation, end);
 }
 
-// The host in which `instance` is loaded, in the VM's working directory; or nullptr: then it takes
-// a start, or a message at least.
-Host* ready_host(Library& library, const ModuleInstance& instance) {
-    Host* host = library.current_host();
-    return host != nullptr && host->accepts_calls() &&
-                   instance.loaded_generation.load(std::memory_order_acquire) ==
-                       host->generation() &&
-                   host->directory_version() == VmDirectory::version()
-               ? host
-               : nullptr;
-}
-
 } // namespace
-
-std::uint8_t thread_type_of_flags(std::uint32_t flags) {
-    switch (flags) {
-    case ERL_NIF_DIRTY_JOB_CPU_BOUND:
-        return ERL_NIF_THR_DIRTY_CPU_SCHEDULER;
-    case ERL_NIF_DIRTY_JOB_IO_BOUND:
-        return ERL_NIF_THR_DIRTY_IO_SCHEDULER;
-    default:
-        return ERL_NIF_THR_NORMAL_SCHEDULER;
-    }
-}
-
-ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std::uint32_t function,
-                        Place place) try {
-    auto& instance = *static_cast<ModuleInstance*>(enif_priv_data(env));
-    Library& library = *instance.library;
-    const ipc::FunctionRecord& record = library.function(function);
-    Host* host = ready_host(library, instance);
-    if (place == Place::Normal && (host == nullptr || library.function_state(function).slow.load(
-                                                          std::memory_order_relaxed) >= kSlowCalls))
-        return enif_schedule_nif(env, record.name.c_str(), ERL_NIF_DIRTY_JOB_IO_BOUND,
-                                 dirty_trampoline(function), argc, argv);
-    for (int attempt = 0;; ++attempt) {
-        if (host == nullptr) {
-            // Whoever waits for a start holds a dirty scheduler: not the last ones.
-            const DirtyReservation reservation;
-            if (!reservation.held) {
-                std::this_thread::sleep_for(1ms);
-                return enif_schedule_nif(env, record.name.c_str(), 0, trampoline(function, 0), argc,
-                                         argv);
-            }
-            HostEnd why;
-            std::uint64_t generation = 0;
-            host = library.ensure_loaded(env, instance, &why, &generation);
-            if (host == nullptr)
-                return raise_host_down(env, library, function, generation, why);
-        }
-        Slot* slot = host->take_slot();
-        if (slot == nullptr && host->accepts_calls())
-            return raise_overload(env, library, function, "concurrent calls");
-        // The Host object may serve another generation by now.
-        if (slot != nullptr && instance.loaded_generation.load() != host->generation()) {
-            host->give_back(*slot);
-            slot = nullptr;
-        }
-        if (slot == nullptr) {
-            if (attempt < 3 && place == Place::Dirty) {
-                host = nullptr;
-                continue;
-            }
-            if (place == Place::Normal)
-                return enif_schedule_nif(env, record.name.c_str(), ERL_NIF_DIRTY_JOB_IO_BOUND,
-                                         dirty_trampoline(function), argc, argv);
-            return raise_host_down(env, library, function, host->generation(), host->end());
-        }
-        ActiveCall call{&instance, host, slot, host->generation(), function, false};
-        if (place == Place::Dirty && record.flags == 0)
-            call.reserved = reserve_dirty_scheduler();
-        const auto give_up = [&] {
-            if (call.reserved)
-                release_dirty_scheduler();
-            release_slot(*host, *slot);
-        };
-        try {
-            write_request(env, *host, *slot, thread_type_of_flags(record.flags), instance.id,
-                          function, argc, argv);
-        } catch (const StaleResource& stale) {
-            give_up();
-            return raise_stale_resource(env, library, function, stale.generation, call.generation);
-        } catch (const ArgumentsTooLarge&) {
-            give_up();
-            return raise_overload(env, library, function, "argument memory");
-        } catch (...) {
-            give_up();
-            throw;
-        }
-        slot->called.store(&library.function_state(function), std::memory_order_relaxed);
-        if (!host->ensure_worker(*slot))
-            host->kill({HostEnd::Kind::Protocol, 0, "control_socket"});
-        return drive_call(env, call, place, ring_doorbell(*host, *slot, RequestKind::Call));
-    }
-} catch (const std::exception&) {
-    return enif_raise_exception(env, enif_make_atom(env, "system_limit"));
-}
 
 ERL_NIF_TERM drive_call(ErlNifEnv* env, ActiveCall call, Place place, bool spin) {
     return Call(env, call, place).drive(spin);
@@ -386,14 +279,13 @@ ERL_NIF_TERM continue_call(ErlNifEnv* env, ActiveCall call, Place place) {
     request.thread_type = static_cast<std::uint8_t>(enif_thread_type());
     call.slot->started = {};
     call.slot->consumes_timeslice = false;
-    call.slot->timeslice_percent = 0;
     return drive_call(env, call, place,
                       ring_doorbell(*call.host, *call.slot, RequestKind::Continue));
 }
 
 void abandon_call(const ActiveCall& call, bool mid_chain) {
     if (!mid_chain)
-        return adopt_orphan(*call.host, *call.slot, call.instance->library->options().call_timeout);
+        return adopt_orphan(call);
     if (!call.host->ended())
         ring_doorbell(*call.host, *call.slot, RequestKind::Abandon);
     release_slot(*call.host, *call.slot);

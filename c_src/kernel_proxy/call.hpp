@@ -34,10 +34,16 @@ void abandon_call(const ActiveCall& call, bool mid_chain);
 // What a chain's step runs as (0 normal, else the flags given to enif_schedule_nif).
 std::uint8_t thread_type_of_flags(std::uint32_t flags);
 
-// load, upgrade, unload: on the calling thread to the end, without moving. True with the library's
-// code; false when the host ended or the deadline (then it is killed) passed.
-bool call_inline(ErlNifEnv* env, ModuleInstance& instance, Host& host, ipc::RequestKind kind,
-                 ERL_NIF_TERM info, std::uint32_t old_instance, std::chrono::milliseconds timeout,
-                 int* code);
+// load, upgrade, unload and their like: on the calling thread to the end, without moving. True with
+// what the host answered; false when the host ended or the deadline (then it is killed) passed.
+// `caller`: the VM's environment that the library is called for, or nullptr.
+bool call_inline(ErlNifEnv* env, ErlNifEnv* caller, ModuleInstance& instance, Host& host,
+                 ipc::RequestKind kind, ERL_NIF_TERM info, std::uint32_t old_instance,
+                 std::chrono::milliseconds timeout, std::int64_t* answer);
+// The same in a slot that the caller has taken; gives it back.
+bool call_inline_in(Slot& slot, ErlNifEnv* env, ErlNifEnv* caller, ModuleInstance& instance,
+                    Host& host, ipc::RequestKind kind, ERL_NIF_TERM info,
+                    std::uint32_t old_instance, std::chrono::milliseconds timeout,
+                    std::int64_t* answer);
 
 } // namespace cordon::proxy

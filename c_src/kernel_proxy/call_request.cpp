@@ -1,7 +1,6 @@
 #include "kernel_proxy/call_request.hpp"
 
 #include "kernel_proxy/background.hpp"
-#include "kernel_proxy/term_export.hpp"
 #include "kernel_proxy/vm_words.hpp"
 
 #include <boost/asio/post.hpp>
@@ -24,18 +23,32 @@ void drop_chunks(Host& host, Slot& slot) {
 
 } // namespace
 
+void hold_resources(Host& host, Slot& slot) {
+    if (!slot.held.empty())
+        return;
+    slot.held = slot.arena.take_resources();
+    bool taken = true;
+    for (const std::uint64_t handle : slot.held)
+        taken &= host.events().send(ipc::EventKind::Acquire, handle, host.generation());
+    if (!taken) // else what waits for a host that answers but takes no events grows without end
+        host.kill({HostEnd::Kind::Protocol, 0, "events_not_taken"});
+}
+
 void release_slot(Host& host, Slot& slot) {
+    for (const std::uint64_t handle : slot.held)
+        static_cast<void>(host.events().send(ipc::EventKind::Release, handle, host.generation()));
+    slot.held.clear();
     drop_chunks(host, slot);
     host.give_back(slot);
 }
 
 void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_type,
                    std::uint32_t instance, std::uint32_t function, int argc,
-                   const ERL_NIF_TERM* argv) {
+                   const ERL_NIF_TERM* argv, Large large) {
     ipc::RequestHalf& request = host.request(slot);
     slot.arena.restart();
+    slot.instance.store(instance, std::memory_order_relaxed);
     slot.consumes_timeslice = false;
-    slot.timeslice_percent = 0;
     slot.started = {};
     const auto count = static_cast<std::size_t>(argc);
     Word* arguments = request.args.data();
@@ -45,7 +58,8 @@ void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_t
         request.args_address = block.address;
     }
     for (std::size_t i = 0; i < count; ++i)
-        arguments[i] = export_term(env, argv[i], host, slot.arena, Stale::Throw);
+        arguments[i] = export_term(env, argv[i], host, slot.arena, Stale::Throw, Funs::OfVm, large);
+    request.caller_gone.store(0, std::memory_order_relaxed);
     request.thread_type = thread_type;
     request.argc = static_cast<std::uint16_t>(argc);
     request.function = function;

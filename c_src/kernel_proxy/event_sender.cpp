@@ -38,11 +38,11 @@ bool EventSender::push(const ipc::Event& event) {
     return true;
 }
 
-bool EventSender::send(ipc::EventKind kind, std::uint64_t handle, std::uint64_t generation) {
+bool EventSender::send(ipc::EventKind kind, std::uint64_t subject, std::uint64_t generation) {
     const std::scoped_lock guard(lock_);
     if (ring_ == nullptr || generation != generation_)
         return true;
-    overflow_.push_back({kind, handle});
+    overflow_.push_back({kind, subject});
     drain();
     return overflow_.size() <= kMaxOverflow;
 }

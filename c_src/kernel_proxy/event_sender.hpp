@@ -16,9 +16,9 @@ class EventSender {
     void attach(ipc::EventRing* ring, const ipc::HostSegmentLayout* host, std::uint64_t generation);
     void detach();
 
-    // For that generation's host only: a later one knows nothing of the handle. False when the host
-    // has not taken events for so long that it has to go.
-    [[nodiscard]] bool send(ipc::EventKind kind, std::uint64_t handle, std::uint64_t generation);
+    // For that generation's host only: a later one knows nothing of the subject. False when the
+    // host has not taken events for so long that it has to go.
+    [[nodiscard]] bool send(ipc::EventKind kind, std::uint64_t subject, std::uint64_t generation);
     // Moves what has waited for room; cheap when nothing has.
     void flush() {
         if (overflowing_.load(std::memory_order_relaxed))

@@ -64,6 +64,8 @@ void Group::join(Library& library) {
     libraries_.push_back(&library);
     first_ = libraries_.front();
     atom_limit_.store(largest(libraries_, &LibraryOptions::atom_limit), std::memory_order_relaxed);
+    trusts_funs_.store(largest(libraries_, &LibraryOptions::trust_funs) != 0,
+                       std::memory_order_relaxed);
 }
 
 void Group::leave(Library& library) {
@@ -100,6 +102,12 @@ std::uint64_t Group::pool_size() const {
 
 std::uint64_t Group::stack_size() const {
     return largest(libraries(), &LibraryOptions::stack_size);
+}
+
+bool Group::checks_lifetimes() const {
+    const std::vector<Library*> members = libraries();
+    return std::any_of(members.begin(), members.end(),
+                       [](const Library* library) { return library->options().check_lifetimes; });
 }
 
 bool Group::count_atoms(std::uint64_t more) {

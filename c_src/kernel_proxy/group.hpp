@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernel_proxy/clock.hpp"
+#include "kernel_proxy/monitor_table.hpp"
 #include "kernel_proxy/resource_table.hpp"
 
 #include <atomic>
@@ -44,10 +45,12 @@ class Group {
     // What a host of all of them needs: the largest that any asks for.
     std::uint64_t pool_size() const;
     std::uint64_t stack_size() const;
+    bool checks_lifetimes() const;
 
     // nullptr, or one that may just have ended.
     Host* current_host() const { return current_.load(std::memory_order_acquire); }
     ResourceTable& resources() { return resources_; }
+    MonitorTable& monitors() { return monitors_; }
 
     // One start, load, upgrade or unload at a time.
     std::timed_mutex& start_lock() { return start_lock_; }
@@ -63,11 +66,24 @@ class Group {
     // True when it was the last one.
     bool instance_unloaded() { return --instances_ == 0; }
     bool has_instances() const { return instances_ != 0; }
+    // Instances that the VM has let go of and that are still in use; see unload.cpp.
+    struct Unloading {
+        Library* library;
+        ModuleInstance* instance;
+    };
+    struct LateUnloads {
+        std::mutex lock;
+        std::vector<Unloading> waiting;
+        bool watched = false; // by a thread, which takes them out
+    };
+    LateUnloads& late_unloads() { return late_unloads_; }
 
     // Atoms that its libraries have had made: false when the quota is used up, its own or that of
     // all groups together.
     bool count_atoms(std::uint64_t more);
     void uncount_atoms(std::uint64_t less);
+    // One of its libraries may have any fun decoded from bytes (option trust_funs).
+    bool trusts_funs() const { return trusts_funs_.load(std::memory_order_relaxed); }
     // How many all groups may make from now on. The VM ends when its table of atoms is full.
     static void set_atoms_left(std::uint64_t count);
 
@@ -78,14 +94,17 @@ class Group {
     std::vector<Library*> libraries_;
     Library* first_ = nullptr;
     std::atomic<std::uint64_t> atom_limit_{0};
+    std::atomic<bool> trusts_funs_{false};
 
     std::timed_mutex start_lock_;
     std::vector<std::unique_ptr<Host>> hosts_; // of all generations; closed ones are used again
     std::atomic<Host*> current_{nullptr};
     std::uint64_t generation_ = 0;
     std::uint32_t last_instance_ = 0;
+    LateUnloads late_unloads_;
     std::atomic<std::uint32_t> instances_{0}; // an unload that is late changes it without the lock
     ResourceTable resources_;
+    MonitorTable monitors_{*this};
     std::atomic<std::uint64_t> atoms_made_{0};
 };
 

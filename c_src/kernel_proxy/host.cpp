@@ -57,16 +57,28 @@ Slot* Host::take_slot() {
     return slot;
 }
 
+Slot* Host::take_slot_at(std::uint32_t index) {
+    Slot& slot = slots_[index];
+    if (slot.busy.exchange(1, std::memory_order_seq_cst) != 0)
+        return nullptr;
+    if (accepts_.load(std::memory_order_seq_cst))
+        return &slot;
+    slot.busy.store(0, std::memory_order_release);
+    return nullptr;
+}
+
 void Host::give_back(Slot& slot) {
     slot.called.store(nullptr, std::memory_order_relaxed);
     slot.busy.store(0, std::memory_order_release);
 }
 
 bool Host::ensure_worker(Slot& slot) {
-    if (slot.worker_started)
+    if (slot.worker_started.load(std::memory_order_relaxed))
         return true;
-    slot.worker_started = ipc::send_message(control_.get(), ipc::StartWorker{slot.index});
-    return slot.worker_started;
+    if (!ipc::send_message(control_.get(), ipc::StartWorker{slot.index}))
+        return false;
+    slot.worker_started.store(true, std::memory_order_relaxed);
+    return true;
 }
 
 void Host::set_end(HostEnd end) {
@@ -153,6 +165,7 @@ void Host::on_process_gone(std::optional<int> status) {
         process_gone_ = true;
     }
     gone_.notify_all();
+    group_.monitors().end_generation(generation_);
     boost::asio::post(housekeeping_thread(), [this] { close_when_idle(); });
 }
 
@@ -208,6 +221,14 @@ bool Host::copy_bytes(term::Word address, char* to, std::uint64_t bytes) const {
 HostEnd Host::end() const {
     const std::scoped_lock guard(end_lock_);
     return end_;
+}
+
+bool Host::serves(std::uint32_t instance) const {
+    for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i)
+        if (slots_[i].busy.load(std::memory_order_acquire) != 0 &&
+            slots_[i].instance.load(std::memory_order_relaxed) == instance)
+            return true;
+    return false;
 }
 
 std::uint32_t Host::calls_in_flight() const {

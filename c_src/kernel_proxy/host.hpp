@@ -35,14 +35,15 @@ class Library;
 struct alignas(64) Slot {
     std::atomic<std::uint32_t> busy{0}; // acquire when taken, release when given back
     std::atomic<bool> spin_granted{false};
-    bool worker_started = false;
-    int timeslice_percent = 0;       // see UpcallContext
+    std::atomic<bool> worker_started{false};
     bool consumes_timeslice = false; // this call tells the scheduler itself what it uses
     std::uint32_t index = 0;
     std::uint32_t seq = 0;
-    std::atomic<const FunctionState*> called{nullptr}; // what the call in flight runs
+    std::atomic<std::uint32_t> instance{0};            // of whom the call in flight is
+    std::atomic<const FunctionState*> called{nullptr}; // what it runs
     Clock::time_point started{};                       // set when the call has to wait longer
     ArgumentArena arena;
+    std::vector<std::uint64_t> held; // resources that the call keeps; see hold_resources
     Move move;
 };
 
@@ -80,6 +81,12 @@ class Host {
     // A slot for a call by this thread; nullptr when the host is ending or all are taken. The
     // slot's memory stays mapped until it is given back.
     Slot* take_slot();
+    // That one; or nullptr.
+    Slot* take_slot_at(std::uint32_t index);
+    // Whether a slot was ever used in this generation.
+    bool has_worker(std::uint32_t index) const {
+        return slots_[index].worker_started.load(std::memory_order_relaxed);
+    }
     void give_back(Slot& slot);
 
     ipc::RequestHalf& request(const Slot& slot) { return beam_layout().requests[slot.index]; }
@@ -130,6 +137,8 @@ class Host {
     // Waits until the process is gone (its files and locks too).
     bool await_gone(Clock::time_point deadline);
 
+    // Whether a call of that module instance is under way.
+    bool serves(std::uint32_t instance) const;
     // Slots that are taken right now.
     std::uint32_t calls_in_flight() const;
 

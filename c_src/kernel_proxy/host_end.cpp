@@ -15,6 +15,22 @@ ERL_NIF_TERM atom(ErlNifEnv* env, const char* text) {
     return enif_make_atom(env, text);
 }
 
+const char* ending_name(std::int64_t code) {
+    switch (static_cast<ipc::Ending>(code)) {
+    case ipc::Ending::ClearEnv:
+        return "enif_clear_env";
+    case ipc::Ending::FreeEnv:
+        return "enif_free_env";
+    case ipc::Ending::Return:
+        return "return";
+    case ipc::Ending::ReleaseBinary:
+        return "enif_release_binary";
+    case ipc::Ending::LastReference:
+        return "last_reference";
+    }
+    return "unknown";
+}
+
 ERL_NIF_TERM signal_name(ErlNifEnv* env, std::int64_t number) {
     const char* abbreviation = sigabbrev_np(static_cast<int>(number)); // "SEGV"
     if (abbreviation == nullptr)
@@ -23,6 +39,17 @@ ERL_NIF_TERM signal_name(ErlNifEnv* env, std::int64_t number) {
     for (const char* c = abbreviation; *c != 0; ++c)
         name.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(*c))));
     return atom(env, name.c_str());
+}
+
+const char* quota_name(ipc::QuotaKind kind) {
+    switch (kind) {
+    case ipc::QuotaKind::Atoms:
+        return "atoms";
+    case ipc::QuotaKind::Monitors:
+        return "monitors";
+    default: // also what a host has made up
+        return "memory";
+    }
 }
 
 } // namespace
@@ -49,6 +76,12 @@ HostEnd HostEnd::from_record(const ipc::CrashRecord& record) {
         return end;
     case ipc::EndKind::Unsupported:
         end.kind = Kind::Unsupported;
+        return end;
+    case ipc::EndKind::LateUse:
+        end.kind = Kind::LateUse;
+        end.code = code;
+        end.fault_address = Wild<std::uint64_t>::read(&record.fault_address).unchecked();
+        end.slot = Wild<std::uint32_t>::read(&record.slot).unchecked();
         return end;
     case ipc::EndKind::None:
         break;
@@ -87,15 +120,15 @@ ERL_NIF_TERM HostEnd::to_term(ErlNifEnv* env) const {
     case Kind::Exit:
         return pair("exit", enif_make_int64(env, code));
     case Kind::Quota:
-        return pair("quota",
-                    atom(env, code == static_cast<std::int64_t>(ipc::QuotaKind::Atoms) ? "atoms"
-                                                                                       : "memory"));
+        return pair("quota", atom(env, quota_name(static_cast<ipc::QuotaKind>(code))));
     case Kind::Timeout:
         return pair("timeout", enif_make_int64(env, code));
     case Kind::Protocol:
         return pair("protocol", atom(env, text.c_str()));
     case Kind::Unsupported:
         return atom(env, "enif_unsupported");
+    case Kind::LateUse:
+        return pair("used_after", atom(env, ending_name(code)));
     case Kind::Stopped:
         return atom(env, "stopped");
     case Kind::KeeperDown:

@@ -18,6 +18,7 @@ struct HostEnd {
         Timeout,     // code = ms
         Protocol,    // text = what it did
         Unsupported, // it called an enif_* that cordon does not have, outside of a call
+        LateUse,     // code = ipc::Ending
         Stopped,     // by request
         KeeperDown,
         Load,        // code = what the library's load returned when the host was started again

@@ -159,7 +159,7 @@ std::string Host::start_process(const std::string& nif_host, std::uint64_t gener
     for (std::uint32_t i = 0; i < ipc::kCallSlots; ++i) {
         Slot& slot = slots_[i];
         slot.seq = 0;
-        slot.worker_started = false;
+        slot.worker_started.store(false, std::memory_order_relaxed);
         slot.called.store(nullptr, std::memory_order_relaxed);
         slot.arena.attach(beam_.data() + ipc::arena_offset(i), ipc::arena_offset(i), window_base_,
                           chunks_.get());
@@ -190,7 +190,7 @@ std::string Host::start_process(const std::string& nif_host, std::uint64_t gener
 
 std::string Host::exchange_setup(Clock::time_point deadline) {
     const ipc::Setup setup{segment_.size(), atom_segment_size(), group_.stack_size(),
-                           vm_system_info()};
+                           group_.checks_lifetimes(), vm_system_info()};
     if (!ipc::send_message(control_.get(), setup))
         return "its control socket is closed";
     std::string bytes;

@@ -50,7 +50,7 @@ class Builder {
 
   private:
     // Where the next value goes; nothing is added to what lies above an open one.
-    Json& place(Json json) {
+    Json& place(Json&& json) {
         if (open_.empty())
             return root_ = std::move(json);
         if (auto* array = std::get_if<JsonArray>(&open_.back()->value)) {
@@ -59,11 +59,11 @@ class Builder {
         }
         return std::get<JsonObject>(open_.back()->value).back().value = std::move(json);
     }
-    bool add(Json json) {
+    bool add(Json&& json) {
         place(std::move(json));
         return true;
     }
-    bool open(Json json) {
+    bool open(Json&& json) {
         if (open_.size() >= kMaxDepth)
             throw std::runtime_error("it has more levels than expected, at most " +
                                      std::to_string(kMaxDepth) + " levels");

@@ -2,11 +2,13 @@
 
 #include "kernel_proxy/call.hpp"
 #include "kernel_proxy/call_hop.hpp"
+#include "kernel_proxy/halt.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/manifest_check.hpp"
 #include "kernel_proxy/platform.hpp"
 #include "kernel_proxy/refusal.hpp"
 #include "kernel_proxy/trampoline.hpp"
+#include "kernel_proxy/vm_clock.hpp"
 #include "kernel_proxy/vm_directory.hpp"
 #include "kernel_proxy/vm_words.hpp"
 
@@ -26,7 +28,6 @@ constexpr int kEntryMinor = 14;
 constexpr char kMinErts[] = "erts-12.0";
 // What load or upgrade returns when it is not the library that has failed.
 constexpr int kHostFailed = 1;
-constexpr auto kUnloadTimeout = 5s;
 std::atomic<std::uint32_t> last_number{0};
 
 std::mutex libraries_lock;
@@ -41,7 +42,8 @@ thread_local Library* entering = nullptr;
 // --- what the VM calls ---------------------------------------------------------------------------
 
 int library_load(ErlNifEnv* env, void** private_data, ERL_NIF_TERM info) try {
-    return entering->load_instance(env, private_data, nullptr, info);
+    return entering->load_instance(env, private_data, nullptr, info,
+                                   duration_of(entering->options().load_timeout));
 } catch (const std::exception&) {
     return kHostFailed;
 }
@@ -52,7 +54,9 @@ int library_upgrade(ErlNifEnv* env, void** private_data, void** old_private_data
     auto* old = static_cast<ModuleInstance*>(*old_private_data);
     Library& library = *entering;
     const bool same = library.group().knows(old, library.module_name());
-    return library.load_instance(env, private_data, same ? old : nullptr, info);
+    // A load too: all schedulers stand still meanwhile.
+    return library.load_instance(env, private_data, same ? old : nullptr, info,
+                                 duration_of(library.options().upgrade_timeout));
 } catch (const std::exception&) {
     return kHostFailed;
 }
@@ -78,6 +82,7 @@ cordon_shim_entry(const char* shim, const char* sidecar, const char** unsupporte
         return nullptr;
     }
     learn_dirty_io_schedulers();
+    learn_time_offset();
     VmDirectory::watch(); // module cordon_nif need not be there
     entering = Library::of_shim(shim, std::move(read));
     return entering->entry();
@@ -133,8 +138,8 @@ void Library::build_entry() {
     entry_.load = &library_load;
     entry_.upgrade = manifest.has_upgrade ? &library_upgrade : nullptr;
     entry_.unload = &library_unload;
-    entry_.vm_variant =
-        manifest.vm_variant.empty() ? ERL_NIF_VM_VARIANT : manifest.vm_variant.c_str();
+    const bool says_variant = manifest.major != 2 || manifest.minor >= 1;
+    entry_.vm_variant = says_variant ? manifest.vm_variant.c_str() : ERL_NIF_VM_VARIANT;
     entry_.options = manifest.options;
     entry_.sizeof_ErlNifResourceTypeInit = sizeof(ErlNifResourceTypeInit);
     entry_.min_erts = manifest.min_erts.empty() ? kMinErts : manifest.min_erts.c_str();
@@ -184,14 +189,13 @@ Host* Library::start_and_open(Clock::time_point deadline, ipc::Opened* opened, s
     return why->empty() ? host : nullptr;
 }
 
-bool Library::leave_if_unused() {
+void Library::leave_if_unused() {
     {
         const std::scoped_lock guard(instances_lock_);
-        if (!instances_.empty())
-            return false;
+        if (!instances_.empty() || unloading_ != 0)
+            return;
     }
     group_->leave(*this);
-    return true;
 }
 
 Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* why,
@@ -211,33 +215,34 @@ Host* Library::ensure_loaded(ErlNifEnv* env, ModuleInstance& instance, HostEnd* 
     }
     if (instance.loaded_generation.load(std::memory_order_relaxed) == host->generation())
         return host;
-    int code = 0;
+    std::int64_t answer = 0;
     const ERL_NIF_TERM info = enif_make_copy(env, instance.load_info);
     const bool done =
-        call_inline(env, instance, *host, ipc::RequestKind::Load, info, 0, timeout, &code);
+        call_inline(env, env, instance, *host, ipc::RequestKind::Load, info, 0, timeout, &answer);
     if (!done) {
         *why = host->end();
         return nullptr;
     }
-    if (code != 0) {
+    const auto loaded = ipc::LoadAnswer::of_small(answer);
+    if (loaded.code != 0) {
         opened_in_ = 0; // closed again, when no other instance has it open
-        *why = {HostEnd::Kind::Load, code, ""};
+        *why = {HostEnd::Kind::Load, loaded.code, ""};
         return nullptr;
     }
+    instance.options = loaded.options;
+    instance.unloaded_slots.clear();
     instance.loaded_generation.store(host->generation(), std::memory_order_release);
     return host;
 }
 
 int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* old,
-                           ERL_NIF_TERM info) {
+                           ERL_NIF_TERM info, std::chrono::milliseconds timeout) {
     ErlNifPid self;
     if (enif_self(env, &self) != nullptr)
         pid_word(self); // teaches the tag of local pids
     ErlNifResourceType* type = ResourceTable::open_type(env);
     if (type == nullptr)
         return kHostFailed;
-    const auto timeout =
-        duration_of(old != nullptr ? options().upgrade_timeout : options().load_timeout);
     const std::unique_lock guard(group_->start_lock(), timeout);
     if (!guard) {
         std::fprintf(stderr, "cordon: %s: another start does not end\n", path().c_str());
@@ -259,50 +264,31 @@ int Library::load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* 
 
     // An old instance that this host knows is upgraded; otherwise there is nothing to upgrade from.
     const bool upgrade = old != nullptr && old->loaded_generation.load() == host->generation();
-    int code = kHostFailed;
-    if (!call_inline(env, *instance, *host,
+    std::int64_t answer = kHostFailed;
+    if (!call_inline(env, env, *instance, *host,
                      upgrade ? ipc::RequestKind::Upgrade : ipc::RequestKind::Load, info,
-                     upgrade ? old->id : 0, timeout, &code))
-        code = kHostFailed;
-    if (code != 0) {
+                     upgrade ? old->id : 0, timeout, &answer))
+        answer = kHostFailed;
+    const auto loaded = ipc::LoadAnswer::of_small(answer);
+    if (loaded.code != 0) {
         group_->resources().set_type(*this, type_before);
         enif_free_env(instance->info_env);
         opened_in_ = 0; // closed again, when no other instance has it open
         leave_if_unused();
         if (!group_->has_instances())
             host->kill({HostEnd::Kind::Stopped});
-        return code;
+        return loaded.code;
     }
     instance->loaded_generation.store(host->generation(), std::memory_order_release);
     {
         const std::scoped_lock instances_guard(instances_lock_);
         instances_.push_back(instance.get());
     }
+    instance->options = loaded.options;
+    set_vm_options(env, loaded.options);
     group_->instance_loaded();
     *private_data = instance.release();
     return 0;
-}
-
-void Library::unload_instance(ErlNifEnv* env, ModuleInstance* instance) {
-    const std::unique_lock guard(group_->start_lock(), kUnloadTimeout);
-    Host* host = current_host();
-    int code = 0;
-    if (guard && host != nullptr && host->accepts_calls() &&
-        instance->loaded_generation.load() == host->generation())
-        call_inline(env, *instance, *host, ipc::RequestKind::Unload, enif_make_list(env, 0), 0,
-                    kUnloadTimeout, &code);
-    {
-        const std::scoped_lock instances_guard(instances_lock_);
-        std::erase(instances_, instance);
-    }
-    if (leave_if_unused()) {
-        group_->resources().set_type(*this, nullptr); // the VM frees it now
-        opened_in_ = 0;
-    }
-    if (group_->instance_unloaded() && host != nullptr)
-        host->kill({HostEnd::Kind::Stopped}); // statics start anew with the next load
-    enif_free_env(instance->info_env);
-    delete instance;
 }
 
 } // namespace cordon::proxy

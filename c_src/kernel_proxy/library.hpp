@@ -27,6 +27,10 @@ struct ModuleInstance {
     ErlNifEnv* info_env = nullptr; // holds load_info for later generations
     ERL_NIF_TERM load_info = 0;
     std::atomic<std::uint64_t> loaded_generation{0}; // whose host has run load for it
+    std::atomic<std::uint32_t> options{0};           // ipc::LoadAnswer's, of that load
+    // Whose workers were told that it is about to be unloaded. For who holds the group's start
+    // lock.
+    std::vector<bool> unloaded_slots;
 };
 
 struct FunctionState {
@@ -34,6 +38,8 @@ struct FunctionState {
     std::uint32_t index = 0;
     // How often in a row calls took longer than a scheduler may wait; see call.
     std::atomic<std::uint32_t> slow{0};
+    // It uses enif_consume_timeslice: its calls stay on normal schedulers.
+    std::atomic<bool> cooperates{false};
 };
 
 class Library {
@@ -78,10 +84,18 @@ class Library {
     friend void library_unload(ErlNifEnv*, void*);
 
     void build_entry();
-    int load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* old, ERL_NIF_TERM info);
+    int load_instance(ErlNifEnv* env, void** private_data, ModuleInstance* old, ERL_NIF_TERM info,
+                      std::chrono::milliseconds timeout);
+    // unload.cpp
     void unload_instance(ErlNifEnv* env, ModuleInstance* instance);
-    // True when no instance is left: then it is out of the group.
-    bool leave_if_unused();
+    static void watch_late_unloads(Group& group);
+    static bool unload_late(Group& group, std::chrono::milliseconds* pause, std::size_t* left);
+    bool try_unload_late(ModuleInstance* instance);
+    bool unload_threads(ErlNifEnv* env, ErlNifEnv* caller, ModuleInstance& instance, Host& host);
+    bool try_unload(ErlNifEnv* env, ErlNifEnv* caller, ModuleInstance& instance);
+    void forget(ModuleInstance* instance);
+    // When no instance is left it is out of the group.
+    void leave_if_unused();
     // For who holds the group's start lock: the host, with the library open in it.
     Host* open_in_host(Clock::time_point deadline, std::string* why);
 
@@ -94,7 +108,8 @@ class Library {
     const std::uint32_t number_;              // in this VM; the host knows it by that
     std::atomic<std::uint64_t> opened_in_{0}; // generation of the host that has it open, or 0
     mutable std::mutex instances_lock_;       // held for moments only
-    std::vector<ModuleInstance*> instances_;
+    std::vector<ModuleInstance*> instances_;  // those that the VM has
+    std::uint32_t unloading_ = 0; // and those that it has let go of, but that are still in use
 };
 
 } // namespace cordon::proxy

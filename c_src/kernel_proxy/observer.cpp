@@ -114,7 +114,7 @@ void report_host_down(const Group& group, const HostDown& down, const HostEnd& e
     event.put_number("age_ms", static_cast<std::uint64_t>(down.age.count()));
     event.put_group(group);
     event.put("reason", end.to_term(event.env()));
-    if (end.kind == HostEnd::Kind::Signal)
+    if (end.kind == HostEnd::Kind::Signal || end.kind == HostEnd::Kind::LateUse)
         event.put_number("fault_address", end.fault_address);
     ERL_NIF_TERM calls = enif_make_list(event.env(), 0);
     for (auto called = down.calls.rbegin(); called != down.calls.rend(); ++called)

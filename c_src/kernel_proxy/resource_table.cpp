@@ -2,15 +2,29 @@
 
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
+#include "kernel_proxy/own_env.hpp"
 #include "kernel_proxy/term_import.hpp"
 
 #include <algorithm>
 
 namespace cordon::proxy {
+namespace {
+
+std::string encode(ErlNifEnv* env, ERL_NIF_TERM reference) {
+    ErlNifBinary binary;
+    if (enif_term_to_binary(env, reference, &binary) == 0)
+        throw std::bad_alloc();
+    std::string encoded(reinterpret_cast<const char*>(binary.data), binary.size);
+    enif_release_binary(&binary);
+    return encoded;
+}
+
+} // namespace
 
 ErlNifResourceType* ResourceTable::open_type(ErlNifEnv* env) {
     ErlNifResourceTypeInit callbacks{};
     callbacks.dtor = &ResourceTable::on_collected;
+    callbacks.down = &MonitorTable::on_down;
     return enif_open_resource_type_x(
         env, "cordon_resource", &callbacks,
         static_cast<ErlNifResourceFlags>(ERL_NIF_RT_CREATE | ERL_NIF_RT_TAKEOVER), nullptr);
@@ -39,11 +53,11 @@ ErlNifResourceType* ResourceTable::set_type(const Library& library, ErlNifResour
     return before;
 }
 
-const ProxyResource* ResourceTable::find_of_any_type(ErlNifEnv* env, ERL_NIF_TERM term) const {
+ProxyResource* ResourceTable::find_of_any_type(ErlNifEnv* env, ERL_NIF_TERM term) const {
     void* object = nullptr;
     for (const auto& [library, type] : types_)
         if (enif_get_resource(env, term, type, &object) != 0)
-            return static_cast<const ProxyResource*>(object);
+            return static_cast<ProxyResource*>(object);
     return nullptr;
 }
 
@@ -58,35 +72,98 @@ const ProxyResource* ResourceTable::find_proxy(ErlNifEnv* env, ERL_NIF_TERM term
     return find_of_any_type(env, term);
 }
 
-ERL_NIF_TERM ResourceTable::make_reference(ErlNifEnv* env, Host& host, std::uint64_t handle) {
+ProxyResource* ResourceTable::revive_locked(ErlNifEnv* env, const std::string& encoded,
+                                            std::uint64_t serial, ERL_NIF_TERM* reference) const {
+    if (enif_binary_to_term(env, reinterpret_cast<const unsigned char*>(encoded.data()),
+                            encoded.size(), reference, 0) == 0)
+        return nullptr;
+    ProxyResource* proxy = find_of_any_type(env, *reference);
+    return proxy != nullptr && proxy->serial == serial ? proxy : nullptr;
+}
+
+ProxyResource* ResourceTable::revive(ErlNifEnv* env, const std::string& encoded,
+                                     std::uint64_t serial) {
     const std::scoped_lock guard(lock_);
+    ERL_NIF_TERM reference;
+    return revive_locked(env, encoded, serial, &reference);
+}
+
+// The one that is there longest: a module that is just being loaded may be refused.
+ErlNifResourceType* ResourceTable::oldest_type() const {
     if (types_.empty()) // its module is being unloaded; the VM may have freed the type
         throw ProtocolViolation("resource_without_module");
+    return types_.front().second;
+}
+
+ResourceTable::Obtained ResourceTable::obtain(ErlNifEnv* env, Host& host, std::uint64_t handle) {
+    const std::scoped_lock guard(lock_);
     if (const auto found = entries_.find(handle); found != entries_.end()) {
-        const std::string& encoded = found->second.encoded;
+        const Entry& known = found->second;
         ERL_NIF_TERM reference;
-        if (enif_binary_to_term(env, reinterpret_cast<const unsigned char*>(encoded.data()),
-                                encoded.size(), &reference, 0) != 0) {
-            const ProxyResource* proxy = find_of_any_type(env, reference);
-            if (proxy != nullptr && proxy->serial == found->second.serial)
-                return reference;
-        }
+        if (ProxyResource* proxy = revive_locked(env, known.encoded, known.serial, &reference))
+            return {reference, proxy, false, known.encoded};
     }
-    // The type that is there longest: a module that is just being loaded may be refused.
-    ErlNifResourceType* type = types_.front().second;
-    auto* proxy = static_cast<ProxyResource*>(enif_alloc_resource(type, sizeof(ProxyResource)));
+    auto* proxy =
+        static_cast<ProxyResource*>(enif_alloc_resource(oldest_type(), sizeof(ProxyResource)));
     *proxy = {&host.group(), host.generation(), handle, ++last_serial_};
     const ERL_NIF_TERM reference = enif_make_resource(env, proxy);
     enif_release_resource(proxy);
-    ErlNifBinary encoded;
-    if (enif_term_to_binary(env, reference, &encoded) != 0) {
-        entries_[handle] = {proxy->serial,
-                            {reinterpret_cast<const char*>(encoded.data), encoded.size}};
-        enif_release_binary(&encoded);
-    }
     if (!host.events().send(ipc::EventKind::Acquire, handle, host.generation()))
         throw ProtocolViolation("events_not_taken");
-    return reference;
+    const std::string encoded = encode(env, reference);
+    entries_[handle] = {proxy->serial, encoded};
+    return {reference, proxy, true, encoded};
+}
+
+BinaryProxy* ResourceTable::allocate_binary(Host& host, std::uint64_t handle, std::uint64_t address,
+                                            std::uint64_t size) {
+    const std::scoped_lock guard(lock_);
+    auto* proxy =
+        static_cast<BinaryProxy*>(enif_alloc_resource(oldest_type(), sizeof(BinaryProxy) + size));
+    *proxy = {{&host.group(), host.generation(), handle, ++last_serial_, true}, address, size};
+    has_binaries_.store(true, std::memory_order_relaxed);
+    if (!host.events().send(ipc::EventKind::Acquire, handle, host.generation()))
+        throw ProtocolViolation("events_not_taken");
+    return proxy;
+}
+
+ERL_NIF_TERM ResourceTable::make_binary(ErlNifEnv* env, BinaryProxy* proxy) {
+    const ERL_NIF_TERM binary = enif_make_resource_binary(env, proxy, proxy->bytes(), proxy->size);
+    const OwnEnv own; // the caller's needs no reference
+    const std::string encoded = encode(own.env, enif_make_resource(own.env, proxy));
+    {
+        const std::scoped_lock guard(lock_);
+        binaries_.emplace(proxy->serial, encoded);
+    }
+    enif_release_resource(proxy);
+    return binary;
+}
+
+const BinaryProxy* ResourceTable::find_binary(ErlNifEnv* env, ERL_NIF_TERM binary) {
+    if (!has_binaries_.load(std::memory_order_relaxed))
+        return nullptr;
+    const ProxyResource* proxy = find_proxy(env, binary);
+    return proxy != nullptr && proxy->is_binary ? static_cast<const BinaryProxy*>(proxy) : nullptr;
+}
+
+ERL_NIF_TERM ResourceTable::binary_again(ErlNifEnv* env, const Host& host, std::uint64_t serial,
+                                         std::uint64_t address, std::uint64_t size) {
+    const OwnEnv own;
+    ProxyResource* found = nullptr;
+    {
+        const std::scoped_lock guard(lock_);
+        const auto known = binaries_.find(serial);
+        ERL_NIF_TERM reference;
+        if (known != binaries_.end())
+            found = revive_locked(own.env, known->second, serial, &reference);
+    }
+    if (found == nullptr || found->generation != host.generation())
+        return 0;
+    auto* proxy = static_cast<BinaryProxy*>(found);
+    const std::uint64_t offset = address - proxy->address;
+    if (offset > proxy->size || size > proxy->size - offset)
+        return 0;
+    return enif_make_resource_binary(env, proxy, proxy->bytes() + offset, size);
 }
 
 void ResourceTable::clear() {
@@ -101,9 +178,12 @@ void ResourceTable::on_collected(ErlNifEnv*, void* object) try {
     {
         const std::scoped_lock guard(table.lock_);
         const auto found = table.entries_.find(proxy.handle);
-        if (found != table.entries_.end() && found->second.serial == proxy.serial)
+        if (proxy.is_binary)
+            table.binaries_.erase(proxy.serial);
+        else if (found != table.entries_.end() && found->second.serial == proxy.serial)
             table.entries_.erase(found);
     }
+    proxy.group->monitors().proxy_collected(proxy);
     Host* host = proxy.group->current_host();
     if (host != nullptr && host->generation() == proxy.generation)
         static_cast<void>( // the next acquire ends a host that takes no events

@@ -32,6 +32,16 @@ struct ProxyResource {
     std::uint64_t generation;
     std::uint64_t handle;
     std::uint64_t serial; // tells apart proxies of the same handle, one after the other
+    bool is_binary = false;
+};
+
+// What Erlang holds of a binary over a resource's memory. It has a reference of its own on the
+// host's resource, and the bytes as they were when they came: those of the host can change.
+struct BinaryProxy : ProxyResource {
+    std::uint64_t address; // for the host
+    std::uint64_t size;
+    char* bytes() { return reinterpret_cast<char*>(this + 1); }
+    const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
 };
 
 class ResourceTable {
@@ -46,14 +56,40 @@ class ResourceTable {
     const ProxyResource* find_proxy(ErlNifEnv* env, ERL_NIF_TERM term);
 
     // The reference for `handle` of the running `host`, in `env`.
-    ERL_NIF_TERM make_reference(ErlNifEnv* env, Host& host, std::uint64_t handle);
+    ERL_NIF_TERM make_reference(ErlNifEnv* env, Host& host, std::uint64_t handle) {
+        return obtain(env, host, handle).reference;
+    }
+    struct Obtained {
+        ERL_NIF_TERM reference;
+        ProxyResource* proxy; // as long as the environment has the reference
+        bool is_new;          // nobody else had a term of it
+        std::string encoded;  // external term format of the reference
+    };
+    Obtained obtain(ErlNifEnv* env, Host& host, std::uint64_t handle);
+    // The proxy of that serial number if it is alive still; then the environment keeps it.
+    ProxyResource* revive(ErlNifEnv* env, const std::string& encoded, std::uint64_t serial);
+    // For a binary over the memory of `handle`: the caller fills the bytes, then has the term made,
+    // which takes the proxy over.
+    BinaryProxy* allocate_binary(Host& host, std::uint64_t handle, std::uint64_t address,
+                                 std::uint64_t size);
+    ERL_NIF_TERM make_binary(ErlNifEnv* env, BinaryProxy* proxy);
+    // What such a binary is a term of, as far as the VM says so; or nullptr.
+    const BinaryProxy* find_binary(ErlNifEnv* env, ERL_NIF_TERM binary);
+    // Such a binary once more, or a part of it; 0 when there is none of that number, or it is
+    // smaller.
+    ERL_NIF_TERM binary_again(ErlNifEnv* env, const Host& host, std::uint64_t serial,
+                              std::uint64_t address, std::uint64_t size);
+
     // A new generation: handles of before mean nothing now.
     void clear();
 
   private:
     static void on_collected(ErlNifEnv* env, void* object);
 
-    const ProxyResource* find_of_any_type(ErlNifEnv* env, ERL_NIF_TERM term) const;
+    ProxyResource* find_of_any_type(ErlNifEnv* env, ERL_NIF_TERM term) const;
+    ErlNifResourceType* oldest_type() const;
+    ProxyResource* revive_locked(ErlNifEnv* env, const std::string& encoded, std::uint64_t serial,
+                                 ERL_NIF_TERM* reference) const;
 
     struct Entry {
         std::uint64_t serial;
@@ -65,6 +101,9 @@ class ResourceTable {
     std::atomic<ErlNifResourceType*> only_type_{nullptr};
     std::uint64_t last_serial_ = 0;
     std::unordered_map<std::uint64_t, Entry> entries_;
+    // External term format of references to binaries' proxies, by serial.
+    std::unordered_map<std::uint64_t, std::string> binaries_;
+    std::atomic<bool> has_binaries_{false}; // ever; most libraries have none
 };
 
 } // namespace cordon::proxy

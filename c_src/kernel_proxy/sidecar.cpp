@@ -39,6 +39,8 @@ template <class Options, class Field> void describe_options(Options& options, Fi
     field("stack_size", options.stack_size, kStackSize);
     field("pool_size", options.pool_size, kPoolSize);
     field("atom_limit", options.atom_limit, kAtoms);
+    field("check_lifetimes", options.check_lifetimes);
+    field("trust_funs", options.trust_funs);
     field("group", options.group);
 }
 

@@ -24,6 +24,8 @@ struct LibraryOptions {
     std::uint64_t stack_size = 8ULL << 20;
     std::uint64_t pool_size = 64ULL << 30;
     std::uint32_t atom_limit = 100'000;
+    bool check_lifetimes = false;
+    bool trust_funs = false; // believe funs that it has the VM decode from bytes
 };
 
 // The library's file as it was when the manifest was made.

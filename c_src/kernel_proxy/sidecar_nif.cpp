@@ -40,6 +40,8 @@ ERL_NIF_TERM make_options(ErlNifEnv* env, const LibraryOptions& options) {
     map.put("stack_size", enif_make_uint64(env, options.stack_size));
     map.put("pool_size", enif_make_uint64(env, options.pool_size));
     map.put("atom_limit", enif_make_uint64(env, options.atom_limit));
+    map.put_bool("check_lifetimes", options.check_lifetimes);
+    map.put_bool("trust_funs", options.trust_funs);
     map.put("group",
             options.group.empty() ? atom(env, "undefined") : make_string(env, options.group));
     return map.term();
@@ -107,6 +109,12 @@ bool change(ErlNifEnv* env, Sidecar& sidecar, const std::string& key, ERL_NIF_TE
     return key == "application" || !text.empty();
 }
 
+bool is_set(ErlNifEnv* env, ERL_NIF_TERM map, const char* key) {
+    ERL_NIF_TERM value;
+    return enif_get_map_value(env, map, atom(env, key), &value) != 0 &&
+           enif_is_identical(value, atom(env, "true")) != 0;
+}
+
 } // namespace
 
 bool get_options(ErlNifEnv* env, ERL_NIF_TERM map, LibraryOptions* options) {
@@ -114,6 +122,8 @@ bool get_options(ErlNifEnv* env, ERL_NIF_TERM map, LibraryOptions* options) {
     if (enif_get_map_value(env, map, atom(env, "group"), &group) == 0)
         return false;
     options->group = get_name(env, group);
+    options->check_lifetimes = is_set(env, map, "check_lifetimes");
+    options->trust_funs = is_set(env, map, "trust_funs");
     return get_option(env, map, "call_timeout", &options->call_timeout) &&
            get_option(env, map, "load_timeout", &options->load_timeout) &&
            get_option(env, map, "upgrade_timeout", &options->upgrade_timeout) &&

@@ -1,13 +1,16 @@
 #include "kernel_proxy/term_export.hpp"
 
 #include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/exported_terms.hpp"
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
+#include "kernel_proxy/known_funs.hpp"
 #include "kernel_proxy/seal.hpp"
 #include "kernel_proxy/vm_words.hpp"
 
 #include <cstring>
-#include <unordered_map>
+#include <optional>
+#include <span>
 #include <vector>
 
 namespace cordon::proxy {
@@ -24,7 +27,10 @@ struct SharingWanted {};
 class Exporter {
   public:
     Exporter(ErlNifEnv* env, Host& host, ArgumentArena& arena, Stale stale, Funs funs, bool sharing)
-        : env_(env), host_(host), arena_(arena), stale_(stale), funs_(funs), sharing_(sharing) {}
+        : env_(env), host_(host), arena_(arena), stale_(stale), funs_(funs), sharing_(sharing) {
+        if (sharing)
+            seen_.emplace();
+    }
 
     Word run(ERL_NIF_TERM term) {
         Word result = leaf(term);
@@ -66,7 +72,9 @@ class Exporter {
     Word compound(ERL_NIF_TERM term);
     Word integer(ERL_NIF_TERM term);
     Word bitstring(ERL_NIF_TERM term);
+    Word resource_binary(const BinaryProxy& proxy, const ErlNifBinary& binary);
     Word reference(ERL_NIF_TERM term);
+    bool admit_fun(std::span<const unsigned char> encoded) const;
     Word external(ERL_NIF_TERM term, ExternalType type);
     Word list(ERL_NIF_TERM term);
     Word tuple(ERL_NIF_TERM term);
@@ -81,7 +89,7 @@ class Exporter {
     const bool sharing_;
     std::uint64_t written_ = 0;
     std::vector<Todo> todo_;
-    std::unordered_map<ERL_NIF_TERM, Word> seen_; // by the VM's word: equal words are one object
+    std::optional<ExportedTerms> seen_; // when sharing
 };
 
 Word Exporter::leaf(ERL_NIF_TERM term) {
@@ -157,15 +165,33 @@ Word Exporter::bitstring(ERL_NIF_TERM term) {
     if (enif_inspect_binary(env_, term, &binary) == 0)
         throw std::bad_alloc();
     if (sharing_)
-        if (const auto known = seen_.find(term); known != seen_.end())
-            return known->second;
+        if (const Word known = seen_->find(term); known != 0)
+            return known;
+    if (const BinaryProxy* proxy = host_.group().resources().find_binary(env_, term);
+        proxy != nullptr && proxy->group == &host_.group() &&
+        proxy->generation == host_.generation())
+        return resource_binary(*proxy, binary);
     const auto block = allocate(1 + term::bytes_to_words(binary.size));
     block.local[0] = term::make_header(Kind::Binary, binary.size);
     std::memcpy(&block.local[1], binary.data, binary.size);
     const Word word = term::make_boxed(block.address);
     if (sharing_)
-        seen_.emplace(term, word);
+        seen_->add(term, word);
     return word;
+}
+
+// The host has the bytes.
+Word Exporter::resource_binary(const BinaryProxy& proxy, const ErlNifBinary& binary) {
+    const auto offset =
+        static_cast<std::uint64_t>(reinterpret_cast<const char*>(binary.data) - proxy.bytes());
+    arena_.note_resource(proxy.handle);
+    const auto block = allocate(5);
+    block.local[0] = term::make_header(Kind::ResourceBinary, binary.size);
+    block.local[1] = proxy.address + offset;
+    block.local[2] = proxy.handle;
+    block.local[3] = proxy.serial;
+    block.local[4] = 0;
+    return term::make_boxed(block.address);
 }
 
 Word Exporter::reference(ERL_NIF_TERM term) {
@@ -177,20 +203,28 @@ Word Exporter::reference(ERL_NIF_TERM term) {
             throw StaleResource(proxy->generation);
         return external(term, ExternalType::Reference);
     }
+    arena_.note_resource(proxy->handle);
     const auto block = allocate(2);
     block.local[0] = term::make_header(Kind::Resource, 1);
     block.local[1] = proxy->handle;
     return term::make_boxed(block.address);
 }
 
+bool Exporter::admit_fun(std::span<const unsigned char> encoded) const {
+    if (is_name_of_function(encoded))
+        return true;
+    if (funs_ == Funs::OfHost)
+        return is_known_fun(encoded);
+    if (funs_ == Funs::OfVm)
+        remember_fun(encoded);
+    return true;
+}
+
 Word Exporter::external(ERL_NIF_TERM term, ExternalType type) {
     ErlNifBinary encoded;
     if (enif_term_to_binary(env_, term, &encoded) == 0)
         throw std::bad_alloc();
-    // "fun M:F/A" is a name; only a fun with code and environment of its own can be forged.
-    constexpr unsigned char kExportExt = 113;
-    if (type == ExternalType::Fun && funs_ == Funs::Refuse && encoded.size > 1 &&
-        encoded.data[1] != kExportExt) {
+    if (type == ExternalType::Fun && !admit_fun({encoded.data, encoded.size})) {
         enif_release_binary(&encoded);
         throw FunRefused{};
     }
@@ -206,8 +240,8 @@ Word Exporter::external(ERL_NIF_TERM term, ExternalType type) {
 
 Word Exporter::compound(ERL_NIF_TERM term) {
     if (sharing_)
-        if (const auto known = seen_.find(term); known != seen_.end())
-            return known->second;
+        if (const Word known = seen_->find(term); known != 0)
+            return known;
     if (enif_is_tuple(env_, term) != 0)
         return tuple(term);
     if (enif_is_list(env_, term) != 0)
@@ -223,7 +257,7 @@ Word Exporter::tuple(ERL_NIF_TERM term) {
     const auto block = allocate(1 + count);
     const Word word = term::make_boxed(block.address);
     if (sharing_)
-        seen_.emplace(term, word);
+        seen_->add(term, word);
     block.local[0] = term::make_header(Kind::Tuple, count);
     for (std::uint64_t i = 0; i < count; ++i)
         put(elements[i], &block.local[1 + i]);
@@ -236,15 +270,15 @@ Word Exporter::list(ERL_NIF_TERM term) {
     auto block = allocate(2);
     const Word word = term::make_cons(block.address);
     if (sharing_)
-        seen_.emplace(term, word);
+        seen_->add(term, word);
     for (;;) {
         ERL_NIF_TERM head;
         ERL_NIF_TERM tail;
         enif_get_list_cell(env_, term, &head, &tail);
         put(head, &block.local[0]);
         if (sharing_)
-            if (const auto known = seen_.find(tail); known != seen_.end()) {
-                block.local[1] = known->second;
+            if (const Word known = seen_->find(tail); known != 0) {
+                block.local[1] = known;
                 return word;
             }
         if (enif_is_list(env_, tail) == 0 || enif_is_empty_list(env_, tail) != 0) {
@@ -254,7 +288,7 @@ Word Exporter::list(ERL_NIF_TERM term) {
         const auto next = allocate(2);
         block.local[1] = term::make_cons(next.address);
         if (sharing_)
-            seen_.emplace(tail, block.local[1]);
+            seen_->add(tail, block.local[1]);
         block = next;
         term = tail;
     }
@@ -266,7 +300,7 @@ Word Exporter::map(ERL_NIF_TERM term) {
     const auto block = allocate(1 + 2 * pairs);
     const Word word = term::make_boxed(block.address);
     if (sharing_)
-        seen_.emplace(term, word);
+        seen_->add(term, word);
     block.local[0] = term::make_header(Kind::FlatMap, pairs);
     ErlNifMapIterator iterator;
     if (enif_map_iterator_create(env_, term, &iterator, ERL_NIF_MAP_ITERATOR_FIRST) == 0)
@@ -286,10 +320,12 @@ Word Exporter::map(ERL_NIF_TERM term) {
 } // namespace
 
 Word export_term(ErlNifEnv* env, ERL_NIF_TERM term, Host& host, ArgumentArena& arena, Stale stale,
-                 Funs funs) {
+                 Funs funs, Large large) {
     try {
         return Exporter(env, host, arena, stale, funs, false).run(term);
     } catch (const SharingWanted&) {
+        if (large == Large::Throw)
+            throw LargeArgument{};
         return Exporter(env, host, arena, stale, funs, true).run(term);
     }
 }

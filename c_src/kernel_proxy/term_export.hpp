@@ -26,15 +26,23 @@ struct StaleResource : std::runtime_error {
 // carries it as the plain reference that it has become.
 enum class Stale { Throw, Plain };
 
-// Funs that the VM itself made are exported; of those that a host had it decode from bytes only the
-// names of functions (fun M:F/A).
-enum class Funs { Allow, Refuse };
+// Where the term's funs are from: the VM made them, or it has decoded bytes of a host, who may have
+// forged them. Then only names of functions (fun M:F/A) and funs that are known are exported,
+// unless the configuration says that this host is believed.
+enum class Funs { OfVm, OfHost, OfBelievedHost };
 struct FunRefused : std::runtime_error {
     FunRefused() : std::runtime_error("fun_from_bytes") {}
 };
 
-// The host's word for the term. Throws StaleResource, ArgumentsTooLarge, std::bad_alloc.
+// A large term takes milliseconds to write: normal schedulers leave it to others.
+enum class Large { Export, Throw };
+struct LargeArgument : std::runtime_error {
+    LargeArgument() : std::runtime_error("large argument") {}
+};
+
+// The host's word for the term. Throws StaleResource, FunRefused, ArgumentsTooLarge,
+// LargeArgument, std::bad_alloc.
 term::Word export_term(ErlNifEnv* env, ERL_NIF_TERM term, Host& host, ArgumentArena& arena,
-                       Stale stale, Funs funs = Funs::Allow);
+                       Stale stale, Funs funs = Funs::OfVm, Large large = Large::Export);
 
 } // namespace cordon::proxy

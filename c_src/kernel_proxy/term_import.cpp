@@ -40,7 +40,7 @@ struct SharingWanted {};
 class Importer {
   public:
     Importer(ErlNifEnv* env, Host& host, const ArgumentArena& arena, Use use, bool sharing)
-        : env_(env), host_(host), arena_(arena), walked_(use == Use::Walk), sharing_(sharing),
+        : env_(env), host_(host), arena_(arena), use_(use), sharing_(sharing),
           budget_(kFreeBudget) {}
 
     ERL_NIF_TERM run(Word word) {
@@ -50,8 +50,8 @@ class Importer {
         enter(word);
         while (!frames_.empty())
             step();
-        if (walked_ && sharing_ && expanded_.back() > kMaxWalk)
-            throw ProtocolViolation("term_too_large");
+        if (use_ != Use::Keep && sharing_ && expanded_.back() > kMaxWalk)
+            throw TermTooLarge();
         return values_.back();
     }
 
@@ -118,6 +118,10 @@ class Importer {
     bool leaf(Word word, ERL_NIF_TERM* term);
     bool boxed_leaf(Word word, ERL_NIF_TERM* term);
     ERL_NIF_TERM binary(Word address, std::uint64_t bytes);
+    ERL_NIF_TERM resource_binary(Word address, std::uint64_t bytes);
+    void claim_bytes(Word address, std::uint64_t bytes);
+    void copy_bytes(Word address, std::uint64_t bytes, char* to) const;
+    void count_known(std::uint64_t bytes);
     void check_binary_budget();
     ERL_NIF_TERM external(Word address, std::uint64_t bytes);
     void enter(Word word);
@@ -130,7 +134,7 @@ class Importer {
     ErlNifEnv* env_;
     Host& host_;
     const ArgumentArena& arena_;
-    const bool walked_;
+    const Use use_;
     const bool sharing_;
     std::uint64_t spent_ = 0;
     std::uint64_t budget_;
@@ -154,6 +158,9 @@ class Importer {
     };
     std::map<Word, KnownBinary> binaries_; // by address, when sharing
     std::uint64_t binary_words_ = 0;
+    std::uint64_t known_words_ = 0; // of resource binaries that the VM has
+    std::uint64_t largest_known_ = 0;
+    std::uint64_t printed_words_ = 0; // of external terms, squared
 };
 
 bool Importer::leaf(Word word, ERL_NIF_TERM* term) {
@@ -239,6 +246,9 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
     case Kind::External:
         *term = external(address + 8, size);
         return true;
+    case Kind::ResourceBinary:
+        *term = resource_binary(address + 8, size);
+        return true;
     case Kind::MapNode:
         break;
     }
@@ -247,7 +257,6 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
 
 // One copy, so what the host does to the bytes meanwhile can only change the bytes.
 ERL_NIF_TERM Importer::binary(Word address, std::uint64_t bytes) {
-    const char* from = host_bytes(host_, arena_, address, bytes);
     leaf_words_ = 1 + term::bytes_to_words(bytes);
     ERL_NIF_TERM term;
     if (sharing_) {
@@ -259,17 +268,28 @@ ERL_NIF_TERM Importer::binary(Word address, std::uint64_t bytes) {
                 return enif_make_sub_binary(env_, known.term, address - start, bytes);
         }
     }
-    binary_words_ += term::bytes_to_words(bytes);
-    if (binary_words_ > budget_)
-        check_binary_budget();
+    claim_bytes(address, bytes);
     unsigned char* to = enif_make_new_binary(env_, bytes, &term);
     if (to == nullptr)
         throw std::bad_alloc();
-    if (bytes < kCopyByKernel || !host_.copy_bytes(address, reinterpret_cast<char*>(to), bytes))
-        std::memcpy(to, from, bytes);
+    copy_bytes(address, bytes, reinterpret_cast<char*>(to));
     if (sharing_ && bytes > kSharedBinary)
         binaries_.insert_or_assign(address, KnownBinary{bytes, term});
     return term;
+}
+
+// Checks that they lie in the host's memory, and counts them.
+void Importer::claim_bytes(Word address, std::uint64_t bytes) {
+    host_bytes(host_, arena_, address, bytes);
+    binary_words_ += term::bytes_to_words(bytes);
+    if (binary_words_ > budget_)
+        check_binary_budget();
+}
+
+// Of what was claimed.
+void Importer::copy_bytes(Word address, std::uint64_t bytes, char* to) const {
+    if (bytes < kCopyByKernel || !host_.copy_bytes(address, to, bytes))
+        std::memcpy(to, host_bytes(host_, arena_, address, bytes), bytes);
 }
 
 void Importer::check_binary_budget() {
@@ -279,9 +299,51 @@ void Importer::check_binary_budget() {
         throw ProtocolViolation("binaries_too_large");
 }
 
+// The VM has those bytes once, however often they are in a term; but a walk meets them each time.
+// One of them may have any size.
+void Importer::count_known(std::uint64_t bytes) {
+    leaf_words_ = 1 + term::bytes_to_words(bytes);
+    known_words_ += leaf_words_;
+    largest_known_ = std::max(largest_known_, leaf_words_);
+    if (use_ != Use::Keep && known_words_ - largest_known_ > kMaxWalk)
+        throw TermTooLarge();
+}
+
+// The VM's own object where it has one; else one is made of the copy.
+ERL_NIF_TERM Importer::resource_binary(Word address, std::uint64_t bytes) {
+    claim(address, 4);
+    const Word in_library = read(address);
+    const Word handle = read(address + 8);
+    const Word number = read(address + 16);
+    const Word copy = read(address + 24);
+    ResourceTable& resources = host_.group().resources();
+    if (number != 0)
+        if (const ERL_NIF_TERM known =
+                resources.binary_again(env_, host_, number, in_library, bytes);
+            known != 0) {
+            count_known(bytes);
+            return known;
+        }
+    if (use_ == Use::Walk || use_ == Use::Print) // nobody keeps it
+        return binary(copy, bytes);
+    claim_bytes(copy, bytes);
+    BinaryProxy* proxy = resources.allocate_binary(host_, handle, in_library, bytes);
+    copy_bytes(copy, bytes, proxy->bytes());
+    return resources.make_binary(env_, proxy);
+}
+
 ERL_NIF_TERM Importer::external(Word address, std::uint64_t bytes) {
     const std::uint64_t words = 1 + term::bytes_to_words(bytes);
     claim(address, words);
+    leaf_words_ = words;
+    if (use_ == Use::Print) {
+        if (words > kMaxWalk)
+            throw TermTooLarge();
+        leaf_words_ = words * words;
+        printed_words_ += leaf_words_;
+        if (printed_words_ > kMaxWalk)
+            throw TermTooLarge();
+    }
     if (bytes <= term::kSealBytes)
         throw ProtocolViolation("invalid_external");
     const auto type = static_cast<ExternalType>(read(address));

@@ -21,9 +21,13 @@ struct ProtocolViolation : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// What the VM does with the term: just has it, or walks it as a tree at once (compares, hashes,
-// encodes it); a small shared term can be endless as a tree.
-enum class Use { Keep, Walk };
+// What the VM does with the term: just has it, or walks it as a tree at once: to make a copy of it,
+// or to compare, hash, encode or print it. A small shared term can be endless as a tree.
+// To print an integer takes the square of its length, and can't be interrupted.
+enum class Use { Keep, Copy, Walk, Print };
+struct TermTooLarge : ProtocolViolation {
+    TermTooLarge() : ProtocolViolation("term_too_large") {}
+};
 
 // The term in `env`. Throws ProtocolViolation, std::bad_alloc. `arena` is the call's own.
 ERL_NIF_TERM import_term(ErlNifEnv* env, term::Word word, Host& host, const ArgumentArena& arena,

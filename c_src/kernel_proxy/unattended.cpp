@@ -4,6 +4,8 @@
 #include "kernel_proxy/background.hpp"
 #include "kernel_proxy/call_request.hpp"
 #include "kernel_proxy/clock.hpp"
+#include "kernel_proxy/library.hpp"
+#include "kernel_proxy/own_env.hpp"
 #include "kernel_proxy/response_wait.hpp"
 #include "kernel_proxy/upcall_service.hpp"
 #include "shared_heap/wild.hpp"
@@ -15,15 +17,6 @@
 
 namespace cordon::proxy {
 namespace {
-
-// Terms of upcalls that no process' environment is there for.
-struct OwnEnv {
-    OwnEnv() : env(enif_alloc_env()) {}
-    ~OwnEnv() { enif_free_env(env); }
-    OwnEnv(const OwnEnv&) = delete;
-    OwnEnv& operator=(const OwnEnv&) = delete;
-    ErlNifEnv* env;
-};
 
 // False when the host has broken a rule and was killed for it.
 bool serve_guarded(Host& host, const ipc::ResponseHalf& response, ipc::RequestHalf& request,
@@ -124,9 +117,14 @@ bool serve_channels(Host& host) {
     return served;
 }
 
-void adopt_orphan(Host& host, Slot& slot, std::int64_t timeout) {
-    const Clock::time_point deadline = deadline_after(Clock::now(), timeout);
-    boost::asio::post(upcall_thread(), [orphan = Orphan{&host, &slot, timeout, deadline}] {
+void adopt_orphan(const ActiveCall& call) {
+    // Its module may be gone already: a library is kept for good, an instance isn't.
+    const FunctionState* called = call.slot->called.load(std::memory_order_relaxed);
+    const std::int64_t timeout = called->library->options().call_timeout;
+    const Orphan orphan{call.host, call.slot, timeout, deadline_after(Clock::now(), timeout)};
+    // Partner: the host's acquire load, in enif_is_current_process_alive.
+    call.host->request(*call.slot).caller_gone.store(1, std::memory_order_release);
+    boost::asio::post(upcall_thread(), [orphan] {
         orphans.push_back(orphan);
         poll_orphans();
     });

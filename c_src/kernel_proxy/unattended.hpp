@@ -10,7 +10,7 @@ namespace cordon::proxy {
 bool serve_channels(Host& host);
 
 // By the upcall thread from now on: a call whose caller has gone runs to its end, its upcalls are
-// served, its result is dropped and its slot given back. `timeout`: the library's call_timeout.
-void adopt_orphan(Host& host, Slot& slot, std::int64_t timeout);
+// served, its result is dropped and its slot given back.
+void adopt_orphan(const ActiveCall& call);
 
 } // namespace cordon::proxy

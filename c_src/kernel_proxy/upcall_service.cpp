@@ -1,17 +1,18 @@
 #include "kernel_proxy/upcall_service.hpp"
 
 #include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/external_format.hpp"
 #include "kernel_proxy/group.hpp"
+#include "kernel_proxy/monitor_identity.hpp"
+#include "kernel_proxy/own_env.hpp"
 #include "kernel_proxy/term_export.hpp"
 #include "kernel_proxy/term_import.hpp"
+#include "kernel_proxy/vm_clock.hpp"
 #include "kernel_proxy/vm_words.hpp"
 #include "shared_heap/wild.hpp"
 
-#include <algorithm>
 #include <cstring>
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace cordon::proxy {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 using ipc::Upcall;
 
 constexpr std::uint64_t kMaxNameBytes = 64 * 1024;
-constexpr std::uint64_t kMaxInflated = 64 << 20;
+constexpr std::size_t kMaxVariable = 64 << 20;
 
 class Service {
   public:
@@ -33,8 +34,8 @@ class Service {
     Word argument(std::size_t i) const {
         return Wild<Word>::read(&response_.upcall_args[i]).unchecked();
     }
-    ERL_NIF_TERM term(std::size_t i) {
-        return import_term(env_, argument(i), host_, arena_, Use::Walk);
+    ERL_NIF_TERM term(std::size_t i, Use use = Use::Walk) {
+        return import_term(env_, argument(i), host_, arena_, use);
     }
     Word answer(ERL_NIF_TERM term) { return export_term(env_, term, host_, arena_, Stale::Plain); }
     std::string text(std::size_t i);
@@ -57,6 +58,7 @@ class Service {
     Word environment_variable();
     Word term_to_binary();
     std::array<Word, ipc::kAnswerWords> binary_to_term();
+    Word map_order();
 
     Host& host_;
     const ipc::ResponseHalf& response_;
@@ -97,24 +99,29 @@ Word Service::make_atom(bool create) {
     return atom == 0 ? 0 : BeamAtoms::instance().word_of(env_, atom);
 }
 
+// The VM gives a message the caller's sequential trace token only if it has an environment of its
+// own. One without is copied, as in process, unless that could be endless.
 Word Service::send() {
     ErlNifPid to = pid(0);
-    ErlNifEnv* message = enif_alloc_env();
-    int sent = 0;
-    try {
-        const ERL_NIF_TERM term = import_term(message, argument(1), host_, arena_);
-        sent = enif_send(context_.caller, &to, message, term);
-    } catch (...) {
-        enif_free_env(message);
-        throw;
+    const OwnEnv message;
+    ErlNifEnv* sent_env = message.env;
+    ERL_NIF_TERM term;
+    if (context_.caller != nullptr && argument(2) == 0) {
+        try {
+            term = import_term(message.env, argument(1), host_, arena_, Use::Copy);
+            sent_env = nullptr;
+        } catch (const TermTooLarge&) {
+            term = import_term(message.env, argument(1), host_, arena_);
+        }
+    } else {
+        term = import_term(message.env, argument(1), host_, arena_);
     }
-    enif_free_env(message);
-    return number(sent);
+    return number(enif_send(context_.caller, &to, sent_env, term));
 }
 
 Word Service::monotonic_time(bool offset) {
     const auto unit = static_cast<ErlNifTimeUnit>(argument(0));
-    return number(offset ? enif_time_offset(unit) : enif_monotonic_time(unit));
+    return number(offset ? vm_time_offset(unit) : vm_monotonic_time(unit));
 }
 
 Word Service::whereis_pid() {
@@ -141,7 +148,9 @@ Word Service::environment_variable() {
     std::string value(256, '\0');
     std::size_t size = value.size();
     int result = enif_getenv(name.c_str(), value.data(), &size);
-    if (result > 0) { // too small: `size` says what is needed
+    // Too small: `size` should say what is needed, but does not in OTP 25.
+    while (result > 0 && value.size() <= kMaxVariable) {
+        size = std::max(size, 2 * value.size()) + 1;
         value.resize(size);
         result = enif_getenv(name.c_str(), value.data(), &size);
     }
@@ -159,61 +168,36 @@ Word Service::term_to_binary() {
     return answer(enif_make_binary(env_, &encoded));
 }
 
-// Of compressed external term format: how large it says it is; 0 when it is not compressed.
-std::uint64_t declared_size(std::string_view encoded) {
-    constexpr char kCompressed = 80;
-    std::uint64_t bytes = 0;
-    if (encoded.size() > 6 && encoded[1] == kCompressed)
-        for (std::size_t i = 2; i < 6; ++i)
-            bytes = bytes << 8 | static_cast<unsigned char>(encoded[i]);
-    return bytes;
-}
-
-// Atoms that the bytes can make count as made: the quota holds here too. Counted are bytes that
-// look like an atom's tag, for compressed bytes what they could hold at most.
-std::uint64_t possible_atoms(std::string_view encoded) {
-    constexpr std::string_view kAtomTags = "dsvw";
-    constexpr std::size_t kSmallestAtom = 3;
-    if (const std::uint64_t inflated = declared_size(encoded); inflated > 0)
-        return inflated / kSmallestAtom;
-    return static_cast<std::uint64_t>(std::count_if(encoded.begin(), encoded.end(), [&](char c) {
-        return kAtomTags.find(c) != std::string_view::npos;
-    }));
-}
-
 std::array<Word, ipc::kAnswerWords> Service::binary_to_term() {
     const Word bytes = argument(1);
-    const std::uint64_t written = 8 * (host_.physical_words() + kMaxNameBytes);
-    if (bytes > written)
+    if (bytes > 8 * (host_.physical_words() + kMaxNameBytes))
         throw ProtocolViolation("binary_to_term_too_large");
-    const char* from = host_bytes(host_, arena_, argument(0), bytes);
-    const std::string copy(from, bytes); // what is checked is what is decoded
-    const auto* data = reinterpret_cast<const unsigned char*>(copy.data());
-    const bool safe = (argument(2) & ERL_NIF_BIN2TERM_SAFE) != 0;
-    std::optional<std::uint32_t> before;
-    ERL_NIF_TERM decoded;
-    if (declared_size(copy) > std::max<std::uint64_t>(16 * written, kMaxInflated))
-        return {0, 0};
-    std::size_t used =
-        enif_binary_to_term(env_, data, copy.size(), &decoded, ERL_NIF_BIN2TERM_SAFE);
-    if (used == 0 && !safe) {
-        // Charged is what the decoded term really has of atoms that were not known here.
-        Group& group = host_.group();
-        const std::uint64_t estimate = possible_atoms(copy);
-        if (!group.count_atoms(estimate))
-            throw QuotaUsedUp{};
-        used = enif_binary_to_term(env_, data, copy.size(), &decoded, 0);
-        group.uncount_atoms(estimate);
-        if (used != 0)
-            before = BeamAtoms::instance().count();
+    const std::string copy(host_bytes(host_, arena_, argument(0), bytes), bytes);
+    return decode_for_host(host_, arena_, copy, (argument(2) & ERL_NIF_BIN2TERM_SAFE) != 0);
+}
+
+// The pairs of a map in the order in which the VM iterates them: each value is the number that the
+// host gave its pair, and the answer has these numbers, four bytes each.
+Word Service::map_order() {
+    const ERL_NIF_TERM map = term(0);
+    std::size_t size = 0;
+    ErlNifMapIterator iterator;
+    if (enif_get_map_size(env_, map, &size) == 0 ||
+        enif_map_iterator_create(env_, map, &iterator, ERL_NIF_MAP_ITERATOR_FIRST) == 0)
+        throw ProtocolViolation("order_of_no_map");
+    ERL_NIF_TERM binary;
+    unsigned char* to = enif_make_new_binary(env_, size * sizeof(std::uint32_t), &binary);
+    ERL_NIF_TERM key;
+    ERL_NIF_TERM value;
+    for (; enif_map_iterator_get_pair(env_, &iterator, &key, &value) != 0;
+         enif_map_iterator_next(env_, &iterator)) {
+        unsigned number = 0;
+        enif_get_uint(env_, value, &number);
+        std::memcpy(to, &number, sizeof number);
+        to += sizeof number;
     }
-    if (used == 0)
-        return {0, 0};
-    // A fun made of arbitrary bytes can crash the VM when it is called.
-    const Word word = export_term(env_, decoded, host_, arena_, Stale::Plain, Funs::Refuse);
-    if (before && !host_.group().count_atoms(BeamAtoms::instance().count() - *before))
-        throw QuotaUsedUp{};
-    return {word, used};
+    enif_map_iterator_destroy(env_, &iterator);
+    return answer(binary);
 }
 
 std::array<Word, ipc::kAnswerWords> Service::run() {
@@ -231,13 +215,8 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
         const auto percent = static_cast<int>(argument(0));
         if (context_.caller == nullptr || percent < 1 || percent > 100)
             return {0};
-        if (enif_thread_type() == ERL_NIF_THR_NORMAL_SCHEDULER) {
-            context_.timeslice_used = enif_consume_timeslice(context_.caller, percent) != 0;
-            return {number(context_.timeslice_used ? 1 : 0)};
-        }
-        // The call has moved while the library goes on as on a normal scheduler: count for the VM.
-        context_.timeslice_percent += percent;
-        return {number(context_.timeslice_percent >= 100 ? 1 : 0)};
+        context_.timeslice_used = enif_consume_timeslice(context_.caller, percent) != 0;
+        return {number(context_.timeslice_used ? 1 : 0)};
     }
     case Upcall::IsProcessAlive: {
         ErlNifPid process = pid(0);
@@ -266,6 +245,11 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
         return {term_to_binary()};
     case Upcall::BinaryToTerm:
         return binary_to_term();
+    case Upcall::Print:
+        return print_for_host(env_, term(0, Use::Print), argument(1), static_cast<int>(argument(2)),
+                              host_, arena_);
+    case Upcall::MapOrder:
+        return {map_order()};
     case Upcall::Hash: {
         const auto type = argument(0) == ERL_NIF_PHASH2 ? ERL_NIF_PHASH2 : ERL_NIF_INTERNAL_HASH;
         return {enif_hash(type, term(2), argument(1))};
@@ -279,6 +263,22 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
             context_.caller == nullptr ? 0 : enif_is_current_process_alive(context_.caller))};
     case Upcall::GetEnv:
         return {environment_variable()};
+    case Upcall::Monitor:
+        return host_.group().monitors().monitor(host_, context_.caller, argument(0), pid(1),
+                                                argument(2), argument(3) != 0);
+    case Upcall::Demonitor:
+        host_.group().monitors().demonitor(host_, context_.caller, argument(0));
+        return {0};
+    case Upcall::MonitorTerm: {
+        const ERL_NIF_TERM reference =
+            monitor_reference(env_, {argument(0), argument(1), argument(2)});
+        return {reference == 0 ? 0 : answer(reference)};
+    }
+    case Upcall::Anchor:
+        return host_.group().monitors().anchor(host_, argument(0));
+    case Upcall::DropAnchor:
+        host_.group().monitors().drop_anchor(host_, argument(0));
+        return {0};
     }
     throw ProtocolViolation("unknown_upcall");
 }
@@ -286,8 +286,8 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
 } // namespace
 
 HostEnd end_of(const std::exception& error) {
-    if (dynamic_cast<const QuotaUsedUp*>(&error) != nullptr)
-        return {HostEnd::Kind::Quota, static_cast<std::int64_t>(ipc::QuotaKind::Atoms), ""};
+    if (const auto* quota = dynamic_cast<const QuotaUsedUp*>(&error); quota != nullptr)
+        return {HostEnd::Kind::Quota, static_cast<std::int64_t>(quota->kind), ""};
     // Atoms are made of these texts: only fixed ones.
     const bool fixed = dynamic_cast<const ProtocolViolation*>(&error) != nullptr;
     return {HostEnd::Kind::Protocol, 0, fixed ? error.what() : "upcall_failed"};

@@ -15,12 +15,12 @@ struct UpcallContext {
     ErlNifEnv* caller; // the calling process' environment; nullptr where there is none
     bool consumes_timeslice = false; // out: enif_consume_timeslice was asked for
     bool timeslice_used = false;     // out: and the answer was 1
-    int timeslice_percent = 0;       // in, out: used up since the call moved
 };
 
-// The host has had more atoms made than its library may.
+// The host has had more made of something than its library may.
 struct QuotaUsedUp : std::runtime_error {
-    QuotaUsedUp() : std::runtime_error("atoms") {}
+    explicit QuotaUsedUp(ipc::QuotaKind of) : std::runtime_error("quota used up"), kind(of) {}
+    ipc::QuotaKind kind;
 };
 
 // Does what the response half asks and fills the answer of the request half in (the doorbell is the

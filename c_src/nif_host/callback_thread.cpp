@@ -1,6 +1,5 @@
 #include "nif_host/callback_thread.hpp"
 
-#include "nif_host/enif/resource.hpp"
 #include "nif_host/event_reader.hpp"
 #include "nif_host/host_context.hpp"
 
@@ -18,18 +17,18 @@ namespace {
 std::mutex queue_lock;
 auto& queue_changed = *new std::condition_variable;
 auto& begun_changed = *new std::condition_variable;
-auto& to_destroy = *new std::deque<std::uint64_t>;
-std::atomic<std::uint64_t> queued{0}; // destructors ever queued, and begun; written under the lock
+auto& queue = *new std::deque<Callback>;
+std::atomic<std::uint64_t> queued{0}; // callbacks ever queued, and begun; written under the lock
 std::atomic<std::uint64_t> begun{0};
 
 void* run_callbacks(void*) {
     std::unique_lock guard(queue_lock);
     for (;;) {
-        queue_changed.wait(guard, [] { return !to_destroy.empty(); });
-        const std::uint64_t handle = to_destroy.front();
-        to_destroy.pop_front();
+        queue_changed.wait(guard, [] { return !queue.empty(); });
+        const Callback callback = queue.front();
+        queue.pop_front();
         guard.unlock();
-        resource_destroy(handle, [] {
+        callback.run(callback.subject, [] {
             const std::scoped_lock begun_guard(queue_lock);
             begun.fetch_add(1, std::memory_order_release);
             begun_changed.notify_all();
@@ -51,18 +50,18 @@ void start_callback_thread() {
     pthread_attr_destroy(&attributes);
 }
 
-void defer_destroy(std::uint64_t handle) {
+void defer_callback(Callback callback) {
     {
         const std::scoped_lock guard(queue_lock);
-        to_destroy.push_back(handle);
+        queue.push_back(callback);
         queued.fetch_add(1, std::memory_order_release);
     }
     queue_changed.notify_one();
 }
 
-void await_destructors(std::uint64_t event_mark, std::chrono::milliseconds limit) {
+void await_callbacks(std::uint64_t event_mark, std::chrono::milliseconds limit) {
     if (context().shared().events_head.load(std::memory_order_acquire) < event_mark)
-        consume_events();
+        consume_events_within(limit);
     const std::uint64_t target = queued.load(std::memory_order_acquire);
     if (begun.load(std::memory_order_acquire) >= target)
         return;

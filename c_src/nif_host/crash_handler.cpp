@@ -2,6 +2,7 @@
 
 #include "compat_ipc/futex.hpp"
 #include "nif_host/host_context.hpp"
+#include "nif_host/lifetime_check.hpp"
 
 #include <array>
 #include <atomic>
@@ -86,9 +87,15 @@ void on_deadly_signal(int signal_number, siginfo_t* info, void* machine_context)
     if (signal_number == SIGFPE && info->si_code <= 0)
         return; // sent, not trapped: the VM ignores those, and so do we
     if (!is_forked_child()) {
-        if (!publish_end(ipc::EndKind::Signal, static_cast<std::uint32_t>(signal_number),
-                         reinterpret_cast<std::uint64_t>(info->si_addr),
-                         instruction_pointer(machine_context)))
+        auto end = ipc::EndKind::Signal;
+        auto code = static_cast<std::uint32_t>(signal_number);
+        const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
+        Ending how{};
+        if (signal_number == SIGSEGV && explain_late_use(address, &how)) {
+            end = ipc::EndKind::LateUse;
+            code = static_cast<std::uint32_t>(how);
+        }
+        if (!publish_end(end, code, address, instruction_pointer(machine_context)))
             for (;;)
                 pause(); // the first one ends the process
         complete_record(true);

@@ -20,6 +20,7 @@ struct HostContext {
     std::optional<AtomTableView> atoms;
     std::unique_ptr<HostHeap> heap;
     std::uint64_t stack_bytes = 8ULL << 20; // of workers and callback thread
+    bool check_lifetimes = false;           // lifetime_check
     std::vector<char> system_info;          // ErlNifSysInfo of the VM, then its two strings
     int doorbell = -1;                      // pipe: an upcall waits in a channel
 

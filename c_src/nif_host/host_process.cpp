@@ -37,6 +37,7 @@ void map_pool(const ipc::Setup& setup, std::vector<Fd>& fds) {
         end_host(ipc::EndKind::Quota, static_cast<std::uint32_t>(ipc::QuotaKind::Memory));
     });
     host.stack_bytes = setup.stack_bytes;
+    host.check_lifetimes = setup.check_lifetimes;
     host.system_info = setup.system_info;
     host.doorbell = fds[ipc::kDoorbellFd].release();
     // They live as long as the process.

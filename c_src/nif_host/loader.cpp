@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <utility>
 
 namespace cordon::host {
 namespace {
@@ -59,12 +60,18 @@ ipc::Opened failure(ipc::OpenError error, std::string message) {
     return opened;
 }
 
+ipc::Opened no_entry() {
+    return failure(ipc::OpenError::InitFailed, "nif_init returned NULL");
+}
+
 ipc::Opened describe(const ErlNifEntry& entry) {
     ipc::Opened opened;
     opened.major = entry.major;
     opened.minor = entry.minor;
     opened.module = text(entry.name);
-    if (entry.major != 2) // no layout of it is known; the VM refuses it by the version alone
+    if (at_least(entry, 14))
+        opened.min_erts = text(entry.min_erts); // what the VM names when it refuses one too new
+    if (entry.major != 2)                       // no more of its layout is known
         return opened;
     opened.has_load = entry.load != nullptr;
     opened.has_reload = entry.reload != nullptr;
@@ -74,8 +81,6 @@ ipc::Opened describe(const ErlNifEntry& entry) {
         opened.vm_variant = text(entry.vm_variant);
     if (at_least(entry, 7))
         opened.options = entry.options;
-    if (at_least(entry, 14))
-        opened.min_erts = text(entry.min_erts);
     for (const ErlNifFunc& function : read_functions(entry))
         opened.functions.push_back({text(function.name), function.arity, function.flags});
     return opened;
@@ -103,8 +108,11 @@ std::vector<char> read_requirements(void* handle, void* init) {
 
 ipc::Opened open_library(std::uint32_t number, const std::string& path) {
     using ipc::OpenError;
-    if (Library* library = find_library(number))
-        return describe(*library->init());
+    if (Library* library = find_library(number)) {
+        if (library->first_entry == nullptr)
+            library->first_entry = library->init();
+        return library->first_entry == nullptr ? no_entry() : describe(*library->first_entry);
+    }
     void* handle = dlopen(path.c_str(), RTLD_NOW);
     if (handle == nullptr)
         return failure(OpenError::NotLoadable, text(dlerror()));
@@ -117,10 +125,10 @@ ipc::Opened open_library(std::uint32_t number, const std::string& path) {
     library->path = path;
     library->handle = handle;
     library->init = reinterpret_cast<ErlNifEntry* (*)()>(init);
-    const ErlNifEntry* entry = library->init();
-    if (entry == nullptr)
-        return failure(OpenError::InitFailed, "nif_init returned NULL");
-    ipc::Opened opened = describe(*entry);
+    library->first_entry = library->init();
+    if (library->first_entry == nullptr)
+        return no_entry();
+    ipc::Opened opened = describe(*library->first_entry);
     opened.requirements = read_requirements(handle, init);
     const std::unique_lock guard(instances_lock);
     libraries[number] = std::move(library);
@@ -129,7 +137,11 @@ ipc::Opened open_library(std::uint32_t number, const std::string& path) {
 
 Instance* create_instance(std::uint32_t id, std::uint32_t number) {
     Library* library = find_library(number);
-    const ErlNifEntry* entry = library == nullptr ? nullptr : library->init();
+    if (library == nullptr)
+        return nullptr;
+    const ErlNifEntry* entry = std::exchange(library->first_entry, nullptr);
+    if (entry == nullptr)
+        entry = library->init();
     if (entry == nullptr)
         return nullptr;
     auto instance = std::make_unique<Instance>();

@@ -7,6 +7,7 @@
 #include "nif_host/worker.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
@@ -60,22 +61,28 @@ void channel_upcall(std::uint32_t slot) {
 } // namespace
 
 UpcallAnswer::UpcallAnswer(ipc::Upcall op, std::initializer_list<Word> arguments) {
+    const int error_number = errno; // libraries look at it after calls that set none in the VM
     const int own_slot = current_slot();
     if (own_slot < 0)
         channel_ = take_channel();
     const std::uint32_t slot = own_slot >= 0
                                    ? static_cast<std::uint32_t>(own_slot)
                                    : ipc::kCallSlots + static_cast<std::uint32_t>(channel_);
+    // After the channel: who has one may wait for events. The VM has dropped the term when we see
+    // it.
+    if (op == ipc::Upcall::BinaryToTerm)
+        held_.emplace();
     write_upcall(context().response(slot), op, arguments);
     if (own_slot >= 0)
         exchange_on_current_slot();
     else
         channel_upcall(slot);
     words_ = context().request(slot).answer;
-    // What the VM has taken of our resources with the message counts from now on: the library may
-    // clear the message's environment next.
-    if (op == ipc::Upcall::Send)
+    // What the VM has taken of our resources with it counts from now on: the library may clear the
+    // message's environment next.
+    if (op == ipc::Upcall::Send || op == ipc::Upcall::Monitor || op == ipc::Upcall::Anchor)
         consume_events();
+    errno = error_number;
 }
 
 UpcallAnswer::~UpcallAnswer() {

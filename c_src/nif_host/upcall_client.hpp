@@ -4,9 +4,11 @@
 #pragma once
 
 #include "compat_ipc/call_slot.hpp"
+#include "nif_host/event_reader.hpp"
 
 #include <array>
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 
 namespace cordon::host {
@@ -27,6 +29,7 @@ class UpcallAnswer {
   private:
     std::array<Word, ipc::kAnswerWords> words_{};
     int channel_ = -1;
+    std::optional<EventsHeld> held_; // while nobody here has what the answer names
 };
 
 // For upcalls that answer with a plain number or immediate.

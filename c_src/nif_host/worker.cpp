@@ -8,6 +8,7 @@
 #include "nif_host/enif/resource.hpp"
 #include "nif_host/event_reader.hpp"
 #include "nif_host/host_context.hpp"
+#include "nif_host/lifetime_check.hpp"
 #include "nif_host/loader.hpp"
 #include "nif_host/request_wait.hpp"
 #include "nif_host/upcall_client.hpp"
@@ -25,9 +26,26 @@ using ipc::RequestKind;
 using ipc::ResponseStatus;
 
 // How long a call waits for destructors of what was released before it.
-constexpr std::chrono::milliseconds kDestructorWait{10};
+constexpr std::chrono::milliseconds kCallbackWait{10};
 // Below the time that the BEAM waits for an unload.
 constexpr std::chrono::milliseconds kUnloadWait{4'000};
+
+// Never called for an instance that is gone: it isn't unloaded before.
+void unload_callback_thread(std::uint64_t instance_id, void (*on_begun)()) {
+    Instance* instance = find_instance(static_cast<std::uint32_t>(instance_id));
+    on_begun();
+    instance->on_unload_thread(instance->priv_data);
+    instance->callback_thread_told.store(Instance::Told::Yes, std::memory_order_release);
+}
+
+bool callback_thread_told(Instance& instance) {
+    if (instance.on_unload_thread == nullptr)
+        return true;
+    auto expected = Instance::Told::No;
+    if (instance.callback_thread_told.compare_exchange_strong(expected, Instance::Told::Soon))
+        defer_callback({unload_callback_thread, instance.id});
+    return instance.callback_thread_told.load(std::memory_order_acquire) == Instance::Told::Yes;
+}
 
 class Worker {
   public:
@@ -45,9 +63,12 @@ class Worker {
     void serve_call();
     void serve_load(bool upgrade);
     void serve_unload();
+    void serve_callback(void (*Instance::*callback)(void*));
     void continue_chain();
     void run_step(Word result);
     void begin(ErlNifEnv* env, Instance* instance);
+    const Word* arguments(ErlNifEnv* env) const;
+    void renew(ErlNifEnv*& env, EnvKind kind);
     void respond(ResponseStatus status, Word term);
     void clean_up();
 
@@ -64,14 +85,15 @@ class Worker {
 
 thread_local Worker* this_worker = nullptr;
 
-const Word* arguments(const ipc::RequestHalf& request) {
-    return request.argc <= ipc::kInlineArguments
-               ? request.args.data()
-               : reinterpret_cast<const Word*>(request.args_address);
-}
-
 Word result_code(int code) {
     return term::make_small(code);
+}
+
+std::uint32_t options_of(const Instance& instance) {
+    using Answer = ipc::LoadAnswer;
+    return (instance.delays_halt ? Answer::kDelayHalt : 0) |
+           (instance.on_halt != nullptr ? Answer::kOnHalt : 0) |
+           (instance.on_unload_thread != nullptr ? Answer::kOnUnloadThread : 0);
 }
 
 void Worker::run() {
@@ -93,6 +115,12 @@ void Worker::run() {
         case RequestKind::Unload:
             serve_unload();
             break;
+        case RequestKind::OnHalt:
+            serve_callback(&Instance::on_halt);
+            break;
+        case RequestKind::UnloadThread:
+            serve_callback(&Instance::on_unload_thread);
+            break;
         case RequestKind::Continue:
             continue_chain();
             break;
@@ -109,8 +137,21 @@ void Worker::run() {
 
 void Worker::begin(ErlNifEnv* env, Instance* instance) {
     await_chunks(request_.chunks);
-    await_destructors(request_.event_mark, kDestructorWait);
+    await_callbacks(request_.event_mark, kCallbackWait);
     env_set_call(env, instance, request_.caller, request_.thread_type);
+}
+
+const Word* Worker::arguments(ErlNifEnv* env) const {
+    const Word* words = request_.argc <= ipc::kInlineArguments
+                            ? request_.args.data()
+                            : reinterpret_cast<const Word*>(request_.args_address);
+    if (!lifetimes_checked())
+        return words;
+    // The BEAM segment is used again by the next call: to find a late use, all is in `env`.
+    Word* copies = env_words(env, request_.argc + 1U);
+    for (std::uint32_t i = 0; i < request_.argc; ++i)
+        copies[i] = copy_keeping_sharing(env, words[i]);
+    return copies;
 }
 
 void Worker::serve_call() {
@@ -118,7 +159,8 @@ void Worker::serve_call() {
     if (instance == nullptr || request_.function >= instance->functions.size())
         end_host(ipc::EndKind::Exit, 1); // the BEAM side never asks for that
     begin(env_, instance);
-    run_step(instance->functions[request_.function].fptr(env_, request_.argc, arguments(request_)));
+    run_step(instance->functions[request_.function].fptr(env_, static_cast<int>(request_.argc),
+                                                         arguments(env_)));
 }
 
 void Worker::continue_chain() {
@@ -151,34 +193,52 @@ void Worker::serve_load(bool upgrade) {
     if (instance == nullptr)
         end_host(ipc::EndKind::Exit, 1);
     begin(load_env_, instance);
-    const Word info = arguments(request_)[0];
+    const Word info = arguments(load_env_)[0];
     const ErlNifEntry& entry = *instance->entry;
     int code = 0;
+    instance->loading = true;
     if (upgrade) {
         Instance* old = find_instance(request_.old_instance);
-        void* no_private_data = nullptr;
+        void* old_private_data = old != nullptr ? old->priv_data : nullptr;
         if (entry.upgrade != nullptr)
-            code = entry.upgrade(load_env_, &instance->priv_data,
-                                 old != nullptr ? &old->priv_data : &no_private_data, info);
+            code = entry.upgrade(load_env_, &instance->priv_data, &old_private_data, info);
+        if (old != nullptr && code == 0) // a failed upgrade leaves the old instance what it has
+            old->priv_data = old_private_data;
     } else if (entry.load != nullptr) {
         types_unlink_module(instance); // an instance that was purged may live on in resources
         code = entry.load(load_env_, &instance->priv_data, info);
     }
+    instance->loading = false;
+    const std::uint32_t options = options_of(*instance);
     if (code == 0) {
         types_commit(load_env_);
     } else {
         types_rollback(load_env_);
         destroy_instance(instance);
     }
-    respond(ResponseStatus::Ok, result_code(code));
+    respond(ResponseStatus::Ok, term::make_small(ipc::LoadAnswer{code, options}.to_small()));
     clean_up();
+}
+
+// Of enif_set_option. They get no environment, only the private data.
+void Worker::serve_callback(void (*Instance::*callback)(void*)) {
+    if (Instance* instance = find_instance(request_.instance);
+        instance != nullptr && instance->*callback != nullptr) {
+        begin(load_env_, instance);
+        (instance->*callback)(instance->priv_data);
+    }
+    respond(ResponseStatus::Ok, result_code(0));
 }
 
 void Worker::serve_unload() {
     Instance* instance = find_instance(request_.instance);
     if (instance != nullptr) {
         // The VM unloads when the last resource is destroyed, so all destructors come first.
-        await_destructors(request_.event_mark, kUnloadWait);
+        await_callbacks(request_.event_mark, kUnloadWait);
+        if (types_hold(instance) || !callback_thread_told(*instance)) {
+            respond(ResponseStatus::Ok, result_code(ipc::kStillInUse));
+            return;
+        }
         begin(load_env_, instance);
         if (instance->entry->unload != nullptr)
             instance->entry->unload(load_env_, instance->priv_data);
@@ -194,23 +254,36 @@ void Worker::respond(ResponseStatus status, Word term) {
     response_.status = status;
     response_.term = term;
     response_.needs_done = keeps ? 1 : 0;
+    const bool has_ended = !keeps && status != ResponseStatus::Reschedule;
+    if (has_ended && lifetimes_checked())
+        clean_up(); // before another worker may serve a call that uses what ends here
     // Partner: the BEAM's acquire load while it waits for the call.
     response_.seq.store(seq_, std::memory_order_release);
     ipc::wake_if_waiting(response_.seq, request_.waiting);
     dirty_ = true;
-    if (!keeps && status != ResponseStatus::Reschedule)
+    if (has_ended)
         clean_up();
 }
 
 // The VM has imported the result (or will never): what it took of our resources is in the event
 // ring by now, so the environment's references may go.
 void Worker::clean_up() {
-    if (!env_is_clean(env_) || !env_is_clean(load_env_)) {
+    if (lifetimes_checked() || !env_is_clean(env_) || !env_is_clean(load_env_)) {
         consume_events();
-        env_reset(env_);
-        env_reset(load_env_);
+        renew(env_, EnvKind::Call);
+        renew(load_env_, EnvKind::Load);
     }
     dirty_ = false;
+}
+
+// When lifetimes are checked, not even the pointer to the environment stays valid.
+void Worker::renew(ErlNifEnv*& env, EnvKind kind) {
+    if (lifetimes_checked()) {
+        env_destroy(env, Ending::Return);
+        env = env_create(kind, nullptr);
+    } else {
+        env_reset(env, Ending::Return);
+    }
 }
 
 void Worker::exchange() {
@@ -265,7 +338,7 @@ int current_slot() {
 }
 
 void end_unsupported(const char* function) {
-    std::fprintf(stderr, "cordon: the library called %s, which cordon does not have yet\n",
+    std::fprintf(stderr, "cordon: the library called %s, which isolated libraries can't use\n",
                  function);
     if (this_worker != nullptr)
         this_worker->answer_unsupported(function);

@@ -40,17 +40,17 @@ AtomTableWriter::AtomTableWriter(void* segment)
       entries_(reinterpret_cast<AtomEntry*>(static_cast<char*>(segment) + kEntriesOffset)),
       text_(static_cast<char*>(segment) + kTextOffset) {
     for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(WellKnownAtom::Count); ++i)
-        append(well_known_text(static_cast<WellKnownAtom>(i)));
+        append(well_known_text(static_cast<WellKnownAtom>(i)), 0);
 }
 
-std::uint32_t AtomTableWriter::append(std::string_view utf8) {
+std::uint32_t AtomTableWriter::append(std::string_view utf8, std::uint32_t rank) {
     const std::uint32_t index = header_->count.load(std::memory_order_relaxed);
     if (index >= kMaxAtoms || utf8.size() > kMaxAtomBytes ||
         header_->text_bytes + utf8.size() > kTextCapacity)
         return kMaxAtoms;
     std::memcpy(text_ + header_->text_bytes, utf8.data(), utf8.size());
     entries_[index] = {static_cast<std::uint32_t>(header_->text_bytes),
-                       static_cast<std::uint16_t>(utf8.size()), count_chars(utf8)};
+                       static_cast<std::uint16_t>(utf8.size()), count_chars(utf8), rank};
     header_->text_bytes += utf8.size();
     header_->count.store(index + 1, std::memory_order_release);
     return index;

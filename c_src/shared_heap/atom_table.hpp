@@ -19,13 +19,20 @@ struct AtomEntry {
     std::uint32_t offset; // of the text, in bytes from the start of the text area
     std::uint16_t bytes;  // length of the text in UTF-8
     std::uint16_t chars;  // number of characters
+    std::uint32_t rank;   // the VM's atoms sorted by their words; see VmTrait::AtomKeysByRank
 };
-static_assert(sizeof(AtomEntry) == 8);
+static_assert(sizeof(AtomEntry) == 12);
+
+// In which of several ways the VM that runs treats terms, as it was found out by trying.
+enum class VmTrait : std::uint32_t {
+    AtomKeysByRank = 1, // small maps keep atoms as keys by rank, not by text
+    ZerosDiffer = 2,    // 0.0 =/= -0.0
+};
 
 struct AtomTableHeader {
     std::atomic<std::uint32_t> count; // published entries; pairs with readers' acquire load
-    std::uint32_t padding;
-    std::uint64_t text_bytes; // written by the writer only, for itself
+    std::uint32_t traits;             // set of VmTrait, complete before the first reader
+    std::uint64_t text_bytes;         // written by the writer only, for itself
     std::uint64_t reserved[6];
 };
 static_assert(sizeof(AtomTableHeader) == 64);
@@ -60,6 +67,10 @@ class AtomTableView {
         return {text_ + entry.offset, entry.bytes};
     }
     std::uint32_t chars(std::uint32_t index) const { return entries_[index].chars; }
+    std::uint32_t rank(std::uint32_t index) const { return entries_[index].rank; }
+    bool has(VmTrait trait) const {
+        return (header_->traits & static_cast<std::uint32_t>(trait)) != 0;
+    }
 
   private:
     const AtomTableHeader* header_;
@@ -73,7 +84,11 @@ class AtomTableWriter {
     // Lays the empty table out, with the well-known atoms in it.
     explicit AtomTableWriter(void* segment);
     // Appends; returns the new index, or kMaxAtoms when the table is full.
-    std::uint32_t append(std::string_view utf8);
+    std::uint32_t append(std::string_view utf8, std::uint32_t rank);
+    void set_rank(WellKnownAtom atom, std::uint32_t rank) {
+        entries_[static_cast<std::uint32_t>(atom)].rank = rank;
+    }
+    void set(VmTrait trait) { header_->traits |= static_cast<std::uint32_t>(trait); }
 
   private:
     AtomTableHeader* header_;

@@ -25,14 +25,21 @@ HostHeap::HostHeap(void* memory, std::uint64_t size)
 
 HostHeap::~HostHeap() = default;
 
-void* HostHeap::allocate(std::size_t bytes) {
-    void* block = impl_->buffer.allocate(bytes == 0 ? 1 : bytes, std::nothrow);
+void* HostHeap::checked(void* block, std::size_t bytes) const {
     if (block == nullptr) {
         if (impl_->exhausted != nullptr)
             impl_->exhausted(bytes);
         std::abort();
     }
     return block;
+}
+
+void* HostHeap::allocate(std::size_t bytes) {
+    return checked(impl_->buffer.allocate(bytes == 0 ? 1 : bytes, std::nothrow), bytes);
+}
+
+void* HostHeap::allocate_aligned(std::size_t bytes, std::size_t alignment) {
+    return checked(impl_->buffer.allocate_aligned(bytes, alignment, std::nothrow), bytes);
 }
 
 void HostHeap::deallocate(void* block) {

@@ -22,6 +22,8 @@ class HostHeap {
 
     // 16-byte aligned; never nullptr: calls the handler given below when the segment is full.
     void* allocate(std::size_t bytes);
+    // `alignment`: a power of two. As allocate otherwise.
+    void* allocate_aligned(std::size_t bytes, std::size_t alignment);
     void deallocate(void* block);
     // Grows or shrinks in place where that is possible; else copies. Never nullptr.
     void* reallocate(void* block, std::size_t old_bytes, std::size_t new_bytes);
@@ -32,6 +34,8 @@ class HostHeap {
     void set_exhausted_handler(void (*handler)(std::size_t wanted));
 
   private:
+    void* checked(void* block, std::size_t bytes) const;
+
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

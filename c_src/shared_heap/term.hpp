@@ -99,8 +99,14 @@ enum class Kind : std::uint8_t {
     MapNode = 9, // size = children; words: bitmap, children (a cons [Key|Value] or a boxed MapNode)
     Resource = 10, // size = 1;      words: handle (of the host that made it; 0 is none)
     External = 11, // size = bytes;  words: ExternalType, then that many bytes, padded (see below)
+    ResourceBinary =
+        12, // size = bytes; words: address in the library, handle, number, copy (below)
 };
 // The owner word of a BinaryRef belongs to the host (what keeps the bytes alive); BEAM ignores it.
+
+// A ResourceBinary is bytes of a resource. The address is for the library alone. The number is the
+// VM's, of the object that stands for it there, 0 when there is none yet; the copy is the address
+// of the bytes in the host segment, 0 when the VM has written the term.
 
 // What an External holds: terms that no enif_* can take apart. They travel as a seal of 8 bytes
 // followed by external term format, and come back equal. Only the BEAM makes them: the seal is a

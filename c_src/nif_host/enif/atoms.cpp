@@ -94,21 +94,29 @@ AtomIndex& index_of_all() {
 
 // 0 if the text isn't in the encoding.
 Word atom_of_text(std::string_view text, ErlNifCharEncoding encoding, MakeAtom make) {
-    if (static_cast<int>(encoding) == kLatin1)
+    if (vm_encoding(encoding) == kLatin1)
         return is_ascii(text) ? atom_of(text, make) : atom_of(latin1_to_utf8(text), make);
-    return static_cast<int>(encoding) == kUtf8 ? atom_of(text, make) : 0;
+    return vm_encoding(encoding) == kUtf8 ? atom_of(text, make) : 0;
 }
 
+// -1: it has other characters.
+int latin1_length(std::string_view utf8) {
+    int count = 0;
+    for (std::size_t at = 0; at < utf8.size(); ++count)
+        if (utf8_next(utf8, &at) > 0xFF)
+            return -1;
+    return count;
+}
+
+// What doesn't fit leaves the buffer as it is.
 int get_latin1(std::string_view utf8, char* buffer, unsigned size) {
-    unsigned used = 0;
-    for (std::size_t at = 0; at < utf8.size();) {
-        const std::uint32_t code = utf8_next(utf8, &at);
-        if (code > 0xFF || used + 1 >= size)
-            return 0;
-        buffer[used++] = static_cast<char>(code);
-    }
-    buffer[used] = '\0';
-    return static_cast<int>(used + 1);
+    const int length = latin1_length(utf8);
+    if (length < 0 || static_cast<unsigned>(length) >= size)
+        return 0;
+    for (std::size_t at = 0; at < utf8.size();)
+        *buffer++ = static_cast<char>(utf8_next(utf8, &at));
+    *buffer = '\0';
+    return length + 1;
 }
 
 } // namespace
@@ -127,9 +135,17 @@ Word atom_of(std::string_view utf8, MakeAtom make) {
     if (make == MakeAtom::IfExists)
         return upcall(ipc::Upcall::ExistingAtom, {text.address(), text.bytes()});
     const Word atom = upcall(ipc::Upcall::MakeAtom, {text.address(), text.bytes()});
-    if (atom == 0)
+    if (atom == 0 && make == MakeAtom::Always)
         end_host(ipc::EndKind::Quota, static_cast<std::uint32_t>(ipc::QuotaKind::Atoms));
     return atom;
+}
+
+std::uint32_t atom_rank(Word atom) {
+    return context().atoms->rank(static_cast<std::uint32_t>(term::atom_index(atom)));
+}
+
+bool vm_trait(VmTrait trait) {
+    return context().atoms->has(trait);
 }
 
 std::string_view atom_text(Word atom) {
@@ -171,7 +187,7 @@ int enif_make_new_atom(ErlNifEnv* env, const char* name, ERL_NIF_TERM* atom,
 
 int enif_make_new_atom_len(ErlNifEnv*, const char* name, std::size_t length, ERL_NIF_TERM* atom,
                            ErlNifCharEncoding encoding) {
-    const Word made = atom_of_text({name, length}, encoding, MakeAtom::Always);
+    const Word made = atom_of_text({name, length}, encoding, MakeAtom::IfAllowed);
     if (made == 0)
         return 0;
     *atom = made;
@@ -183,9 +199,9 @@ int enif_get_atom(ErlNifEnv*, ERL_NIF_TERM atom, char* buffer, unsigned size,
     if (!term::is_atom(atom) || size == 0)
         return 0;
     const std::string_view utf8 = atom_text(atom);
-    if (static_cast<int>(encoding) == kLatin1)
+    if (vm_encoding(encoding) == kLatin1)
         return get_latin1(utf8, buffer, size);
-    if (static_cast<int>(encoding) != kUtf8 || utf8.size() + 1 > size)
+    if (vm_encoding(encoding) != kUtf8 || utf8.size() + 1 > size)
         return 0;
     std::memcpy(buffer, utf8.data(), utf8.size());
     buffer[utf8.size()] = '\0';
@@ -197,16 +213,15 @@ int enif_get_atom_length(ErlNifEnv*, ERL_NIF_TERM atom, unsigned* length,
     if (!term::is_atom(atom))
         return 0;
     const std::string_view utf8 = atom_text(atom);
-    if (static_cast<int>(encoding) == kUtf8) {
+    if (vm_encoding(encoding) == kUtf8) {
         *length = static_cast<unsigned>(utf8.size());
         return 1;
     }
-    if (static_cast<int>(encoding) != kLatin1)
+    if (vm_encoding(encoding) != kLatin1)
         return 0;
-    unsigned count = 0;
-    for (std::size_t at = 0; at < utf8.size(); ++count)
-        if (utf8_next(utf8, &at) > 0xFF)
-            return 0;
-    *length = count;
+    const int characters = latin1_length(utf8);
+    if (characters < 0)
+        return 0;
+    *length = static_cast<unsigned>(characters);
     return 1;
 }

@@ -2,11 +2,13 @@
 
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/enif/iolist.hpp"
+#include "nif_host/enif/resource_binary.hpp"
 #include "nif_host/enif/term_access.hpp"
+#include "nif_host/enif/vm_release.hpp"
 #include "nif_host/host_context.hpp"
+#include "nif_host/lifetime_check.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 namespace cordon::host {
@@ -35,26 +37,27 @@ std::size_t allocation_bytes(std::size_t binary_bytes) {
 constexpr std::size_t kHeapBinaryBytes = 64;
 
 bool vm_believes_the_struct() {
-    static const bool believes = [] {
-        ErlNifSysInfo info{};
-        enif_system_info(&info, sizeof info);
-        return std::atoi(info.otp_release) >= 27;
-    }();
-    return believes;
+    return vm_release() >= 27;
+}
+
+// Since OTP 27 a part that fits on a heap is a copy: what a library writes to the base later, and
+// before its call ends, does not show in it.
+bool vm_copies_sub_binaries() {
+    return vm_release() >= 27;
 }
 
 } // namespace
 
 BinaryBlock* binary_block_create(std::size_t bytes) {
-    auto* block = static_cast<BinaryBlock*>(context().heap->allocate(allocation_bytes(bytes)));
+    auto* block = static_cast<BinaryBlock*>(watched_allocate(allocation_bytes(bytes)));
     new (&block->references) std::atomic<std::size_t>(1);
     block->capacity = block->size = bytes;
     return block;
 }
 
-void binary_block_release(BinaryBlock* block) {
+void binary_block_release(BinaryBlock* block, ipc::Ending how) {
     if (block->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
-        context().heap->deallocate(block);
+        watched_end(block, how);
 }
 
 Word make_inline_binary(ErlNifEnv* env, const void* data, std::size_t size) {
@@ -135,10 +138,10 @@ int enif_realloc_binary(ErlNifBinary* binary, std::size_t size) {
     if (block == nullptr) { // inspected, so read-only: a copy of its own from now on
         block = binary_block_create(size);
         std::memcpy(block->bytes(), binary->data, std::min(size, binary->size));
-    } else if (block->references.load(std::memory_order_acquire) != 1) {
+    } else if (block->references.load(std::memory_order_acquire) != 1 || lifetimes_checked()) {
         BinaryBlock* copy = binary_block_create(size);
         std::memcpy(copy->bytes(), block->bytes(), std::min(size, binary->size));
-        binary_block_release(block);
+        binary_block_release(block, Ending::ReleaseBinary);
         block = copy;
     } else if (size > block->capacity || size < block->capacity / 2) {
         block = static_cast<BinaryBlock*>(context().heap->reallocate(
@@ -153,10 +156,8 @@ int enif_realloc_binary(ErlNifBinary* binary, std::size_t size) {
 void enif_release_binary(ErlNifBinary* binary) {
     if (binary->ref_bin == nullptr)
         return;
-    binary_block_release(static_cast<BinaryBlock*>(binary->ref_bin));
-    binary->ref_bin = nullptr;
-    binary->data = nullptr;
-    binary->size = 0;
+    binary_block_release(static_cast<BinaryBlock*>(binary->ref_bin), Ending::ReleaseBinary);
+    binary->ref_bin = nullptr; // a second release does nothing; libraries read the size after it
 }
 
 ERL_NIF_TERM enif_make_binary(ErlNifEnv* env, ErlNifBinary* binary) {
@@ -181,12 +182,18 @@ unsigned char* enif_make_new_binary(ErlNifEnv* env, std::size_t size, ERL_NIF_TE
 
 ERL_NIF_TERM enif_make_sub_binary(ErlNifEnv* env, ERL_NIF_TERM term, std::size_t position,
                                   std::size_t size) {
-    if (!is_whole_binary(term))
+    if (!is_bitstring(term))
         return env_badarg(env);
-    const Bytes bytes = binary_bytes(term);
+    const Bytes bytes = whole_bytes(term);
     if (position > bytes.size || size > bytes.size - position)
         return env_badarg(env);
+    if (kind_of(term) == Kind::ResourceBinary)
+        return make_part_of_resource_binary(env, object(term), position, size);
     unsigned char* data = bytes.data + position;
+    if (!is_whole_binary(term))
+        return make_copied_binary(env, data, size);
+    if (size <= kHeapBinaryBytes && vm_copies_sub_binaries())
+        return make_inline_binary(env, data, size);
     Word owner = 0;
     if (in_beam_segment(env, object(term))) {
         if (size <= kCopiedSubBinaryBytes)

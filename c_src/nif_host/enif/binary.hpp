@@ -32,7 +32,7 @@ BinaryBlock* binary_block_create(std::size_t bytes); // with one reference
 inline void binary_block_keep(BinaryBlock* block) {
     block->references.fetch_add(1, std::memory_order_relaxed);
 }
-void binary_block_release(BinaryBlock* block);
+void binary_block_release(BinaryBlock* block, ipc::Ending how = ipc::Ending::LastReference);
 
 // Terms.
 Word make_inline_binary(ErlNifEnv* env, const void* data, std::size_t size); // data may be nullptr

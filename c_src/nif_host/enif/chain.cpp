@@ -3,6 +3,7 @@
 #include "nif_host/enif/binary.hpp"
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/enif/resource.hpp"
+#include "nif_host/enif/resource_binary.hpp"
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/host_context.hpp"
 
@@ -141,6 +142,10 @@ void Compactor::move_boxed(Word* slot) {
         *slot = move_binary_ref(old);
         old[0] = (*slot << 8) | kMovedKind;
         return;
+    case Kind::ResourceBinary:
+        *slot = copy_resource_binary(env_, old);
+        old[0] = (*slot << 8) | kMovedKind;
+        return;
     case Kind::Resource: {
         auto* resource = Resource::of_handle(old[1]);
         if (resource != nullptr) {
@@ -189,16 +194,17 @@ void Compactor::run() {
     env_->top = env_->end = nullptr;
     env_->other_bytes = 0;
     env_->held_bytes = 0;
-    env_->map_indexes.reset();
+    env_->big_flat_maps.reset();
+    env_->map_orders.reset();
     Word* argv = env_words(env_, argc);
     std::copy_n(env_->scheduled.argv, argc, argv);
     push(argv, argc);
     move_all();
     env_->scheduled.argv = argv;
-    drop_references(old_references);
+    drop_references(old_references, ipc::Ending::Return);
     if (old_first != nullptr) {
         old_first->next = old_others;
-        drop_blocks(old_first);
+        drop_blocks(old_first, ipc::Ending::Return);
     }
     env_->compact_at = std::max(kCompactMinimum, 2 * (env_->other_bytes + env_->held_bytes));
 }
@@ -218,10 +224,17 @@ ERL_NIF_TERM enif_schedule_nif(ErlNifEnv* env, const char* name, int flags,
                                int argc, const ERL_NIF_TERM argv[]) {
     constexpr int kMaxArguments = 255;
     constexpr std::size_t kMaxName = 255;
-    const bool known_flags =
-        flags == 0 || flags == ERL_NIF_DIRTY_JOB_CPU_BOUND || flags == ERL_NIF_DIRTY_JOB_IO_BOUND;
-    if (argc < 0 || argc > kMaxArguments || !known_flags || std::strlen(name) > kMaxName)
+    constexpr int kBoth = ERL_NIF_DIRTY_JOB_CPU_BOUND | ERL_NIF_DIRTY_JOB_IO_BOUND;
+    if (argc < 0 || argc > kMaxArguments || (flags & ~kBoth) != 0 || std::strlen(name) > kMaxName)
         return env_badarg(env);
+    if (flags == kBoth)
+        flags = ERL_NIF_DIRTY_JOB_IO_BOUND;
+    if (env->exception != 0) {
+        // As in the VM: a dirty scheduler looks for an exception first, a normal one for a step.
+        if (env->thread_type != ERL_NIF_THR_NORMAL_SCHEDULER)
+            return 0;
+        env->exception = 0;
+    }
     // The caller's array may be the one of the step before, or on its stack.
     Word* copy = env_words(env, static_cast<std::size_t>(argc));
     std::copy_n(argv, argc, copy);

@@ -12,7 +12,7 @@ inline constexpr std::size_t kCompactMinimum = 1 << 20;
 // Copies the scheduled arguments to fresh blocks, with their sharing, and drops everything else.
 void compact(ErlNifEnv* env);
 
-void drop_references(EnvReference* node);
-void drop_blocks(EnvBlock* block);
+void drop_references(EnvReference* node, ipc::Ending how);
+void drop_blocks(EnvBlock* block, ipc::Ending how);
 
 } // namespace cordon::host

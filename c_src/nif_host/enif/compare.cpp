@@ -12,6 +12,7 @@
 #include "nif_host/upcall_client.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -68,6 +69,9 @@ bool is_float(Word word) {
 int compare_any_numbers(Word a, Word b, Order mode) {
     if (mode == Order::KeyOrder && is_float(a) != is_float(b))
         return is_float(a) ? 1 : -1;
+    if (mode == Order::KeyOrder && is_float(a) && float_value(a) == 0.0 && float_value(b) == 0.0 &&
+        vm_trait(VmTrait::ZerosDiffer))
+        return order(std::signbit(float_value(b)), std::signbit(float_value(a)));
     const int result = compare_numbers(a, b);
     return result == kUnknownOrder ? ask_vm(a, b) : result;
 }

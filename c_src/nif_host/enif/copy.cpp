@@ -1,11 +1,14 @@
-// Deep copies of terms, without recursion. Sharing inside the term isn't kept, as in the VM; bytes
-// of big binaries are, they are counted.
+// Deep copies of terms, without recursion. Sharing inside the term isn't kept, as in the VM, unless
+// that is asked for; bytes of big binaries are shared always, they are counted.
 #include "nif_host/enif/binary.hpp"
 #include "nif_host/enif/env.hpp"
+#include "nif_host/enif/monitor.hpp"
 #include "nif_host/enif/resource.hpp"
+#include "nif_host/enif/resource_binary.hpp"
 #include "nif_host/enif/term_access.hpp"
 
 #include <cstring>
+#include <unordered_map>
 #include <vector>
 
 namespace cordon::host {
@@ -14,9 +17,12 @@ namespace {
 // Smaller ones are copied, even if they could be shared: they would keep a big block alive.
 constexpr std::uint64_t kSharedBinaryBytes = 64;
 
+enum class Sharing { Dropped, Kept };
+
 class Copier {
   public:
-    Copier(ErlNifEnv* to, bool share_beam_segment) : env_(to), share_(share_beam_segment) {}
+    Copier(ErlNifEnv* to, bool share_beam_segment, Sharing sharing = Sharing::Dropped)
+        : env_(to), share_(share_beam_segment), sharing_(sharing) {}
 
     Word copy(Word root) {
         Word result = root;
@@ -45,18 +51,34 @@ class Copier {
     void copy_slot(Word* slot) {
         while (term::is_cons(*slot)) {
             const Word* from = cons_cell(*slot);
-            if (stays(from))
+            if (stays(from) || copied_before(slot))
                 return;
             Word* cell = env_words(env_, 2);
             cell[0] = from[0];
             cell[1] = from[1];
-            *slot = cons_word(cell);
+            replace(slot, cons_word(cell));
             if (!term::is_immediate(cell[0]))
                 pending_.push_back({cell, 1});
             slot = cell + 1;
         }
-        if (term::is_boxed(*slot) && !stays(object(*slot)))
-            *slot = copy_boxed(*slot);
+        if (term::is_boxed(*slot) && !stays(object(*slot)) && !copied_before(slot))
+            replace(slot, copy_boxed(*slot));
+    }
+
+    bool copied_before(Word* slot) const {
+        if (sharing_ == Sharing::Dropped)
+            return false;
+        const auto found = copies_.find(*slot);
+        if (found == copies_.end())
+            return false;
+        *slot = found->second;
+        return true;
+    }
+
+    void replace(Word* slot, Word copy) {
+        if (sharing_ == Sharing::Kept)
+            copies_.emplace(*slot, copy);
+        *slot = copy;
     }
 
     // `words` of an object, of which the last `terms` are terms.
@@ -94,12 +116,16 @@ class Copier {
             return make_copied_binary(env_, from + 1, size);
         case Kind::BinaryRef:
             return copy_binary_ref(from, size);
+        case Kind::ResourceBinary:
+            return copy_resource_binary(env_, from);
         case Kind::External:
             return copy_words(from, 2 + term::bytes_to_words(size), 0);
         case Kind::Resource:
             if (auto* resource = Resource::of_handle(from[1]); resource != nullptr) {
                 resource_keep(resource);
                 env_hold(env_, resource);
+                if (env_->kind == EnvKind::Independent)
+                    monitors_outlive_terms(resource);
             }
             return copy_words(from, 2, 0);
         case Kind::Float:
@@ -112,6 +138,8 @@ class Copier {
 
     ErlNifEnv* env_;
     bool share_;
+    Sharing sharing_;
+    std::unordered_map<Word, Word> copies_; // when sharing is kept
     std::vector<Pending> pending_;
 };
 
@@ -119,6 +147,10 @@ class Copier {
 
 Word copy_term(ErlNifEnv* destination, Word term) {
     return term::is_immediate(term) ? term : Copier(destination, false).copy(term);
+}
+
+Word copy_keeping_sharing(ErlNifEnv* destination, Word term) {
+    return term::is_immediate(term) ? term : Copier(destination, false, Sharing::Kept).copy(term);
 }
 
 Word copy_term_sharing(ErlNifEnv* destination, Word term) {

@@ -1,26 +1,6 @@
-// The driver API's names for what NIF libraries use of it: the VM exports both, and some libraries
-// take the other one.
-#include "nif_host/enif/exported.hpp"
-
-#include <cctype>
-#include <cstdlib>
-#include <cstring>
-#include <map>
-#include <mutex>
-#include <string>
-
-#pragma GCC visibility push(default)
-extern "C" {
-
-void* driver_alloc(std::size_t size) {
-    return std::malloc(size);
-}
-void* driver_realloc(void* memory, std::size_t size) {
-    return std::realloc(memory, size);
-}
-void driver_free(void* memory) {
-    std::free(memory);
-}
+// The driver API's names for what the NIF API has too: the VM exports both, and some libraries take
+// the other one.
+#include "nif_host/enif/driver.hpp"
 
 ErlNifMutex* erl_drv_mutex_create(char* name) {
     return enif_mutex_create(name);
@@ -127,22 +107,23 @@ char* erl_drv_thread_name(ErlNifTid tid) {
     return enif_thread_name(tid);
 }
 
+ErlDrvTime erl_drv_monotonic_time(ErlDrvTimeUnit unit) {
+    return enif_monotonic_time(static_cast<ErlNifTimeUnit>(unit));
+}
+ErlDrvTime erl_drv_time_offset(ErlDrvTimeUnit unit) {
+    return enif_time_offset(static_cast<ErlNifTimeUnit>(unit));
+}
+ErlDrvTime erl_drv_convert_time_unit(ErlDrvTime value, ErlDrvTimeUnit from, ErlDrvTimeUnit to) {
+    return enif_convert_time_unit(value, static_cast<ErlNifTimeUnit>(from),
+                                  static_cast<ErlNifTimeUnit>(to));
+}
+
 int erl_drv_getenv(const char* key, char* value, std::size_t* size) {
     return enif_getenv(key, value, size);
 }
-
-// An errno as Erlang names it: "enoent".
-char* erl_errno_id(int error) {
-    static std::mutex lock;
-    static auto& known = *new std::map<int, std::string>; // the caller keeps what it was given
-    const std::scoped_lock guard(lock);
-    auto [found, is_new] = known.try_emplace(error, "unknown");
-    if (const char* name = strerrorname_np(error); is_new && name != nullptr) {
-        found->second = name;
-        for (char& c : found->second)
-            c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    }
-    return found->second.data();
+void driver_system_info(ErlDrvSysInfo* info, std::size_t size) {
+    enif_system_info(info, size);
 }
+int driver_compare_monitors(const ErlDrvMonitor* a, const ErlDrvMonitor* b) {
+    return enif_compare_monitors(a, b);
 }
-#pragma GCC visibility pop

@@ -6,8 +6,10 @@
 #include "nif_host/enif/resource.hpp"
 #include "nif_host/enif/thread_kind.hpp"
 #include "nif_host/host_context.hpp"
+#include "nif_host/lifetime_check.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace cordon::host {
 namespace {
@@ -21,7 +23,7 @@ std::size_t first_block_bytes(EnvKind kind) {
 }
 
 EnvBlock* new_block(std::size_t bytes) {
-    auto* block = static_cast<EnvBlock*>(context().heap->allocate(sizeof(EnvBlock) + bytes));
+    auto* block = static_cast<EnvBlock*>(watched_allocate(sizeof(EnvBlock) + bytes));
     block->next = nullptr;
     block->end = block->begin() + bytes;
     return block;
@@ -44,21 +46,21 @@ EnvReference* new_reference(ErlNifEnv* env) {
 
 } // namespace
 
-void drop_references(EnvReference* node) {
+void drop_references(EnvReference* node, Ending how) {
     while (node != nullptr) {
         EnvReference* next = node->next; // the node may lie in what is dropped with it
         if (node->binary != nullptr)
-            binary_block_release(node->binary);
+            binary_block_release(node->binary, how);
         else
             resource_drop(node->resource);
         node = next;
     }
 }
 
-void drop_blocks(EnvBlock* block) {
+void drop_blocks(EnvBlock* block, Ending how) {
     while (block != nullptr) {
         EnvBlock* next = block->next;
-        context().heap->deallocate(block);
+        watched_end(block, how);
         block = next;
     }
 }
@@ -93,7 +95,8 @@ void env_hold(ErlNifEnv* env, Resource* resource) {
 }
 
 ErlNifEnv* env_create(EnvKind kind, Instance* instance) {
-    auto* env = new ErlNifEnv;
+    ErlNifEnv* env =
+        lifetimes_checked() ? new (watched_allocate(sizeof(ErlNifEnv))) ErlNifEnv : new ErlNifEnv;
     env->kind = kind;
     env->instance = instance;
     env->beam_begin = context().beam_window;
@@ -101,33 +104,42 @@ ErlNifEnv* env_create(EnvKind kind, Instance* instance) {
     return env;
 }
 
-void env_destroy(ErlNifEnv* env) {
+void env_destroy(ErlNifEnv* env, Ending how) {
     if (env == nullptr)
         return;
-    env_reset(env);
+    env_reset(env, how);
     if (env->first != nullptr)
-        context().heap->deallocate(env->first);
+        watched_end(env->first, how);
     types_rollback(env);
-    delete env;
+    if (!lifetimes_checked()) {
+        delete env;
+        return;
+    }
+    env->~ErlNifEnv();
+    watched_end(env, how);
 }
 
-void env_reset(ErlNifEnv* env) {
+void env_reset(ErlNifEnv* env, Ending how) {
     EnvReference* references = env->references;
     env->references = nullptr;
-    drop_references(references);
+    drop_references(references, how);
     if (env->others != nullptr) {
-        drop_blocks(env->others);
+        drop_blocks(env->others, how);
         env->others = nullptr;
         env->next_block_bytes = 2 * first_block_bytes(env->kind);
     }
-    if (env->first != nullptr)
+    if (env->first != nullptr) {
+        if (lifetimes_checked())
+            watched_end(std::exchange(env->first, new_block(first_block_bytes(env->kind))), how);
         enter_block(env, env->first);
+    }
     env->other_bytes = 0;
     env->held_bytes = 0;
     env->compact_at = kCompactMinimum;
     env->exception = 0;
     env->has_scheduled = false;
-    env->map_indexes.reset();
+    env->big_flat_maps.reset();
+    env->map_orders.reset();
 }
 
 bool env_is_clean(const ErlNifEnv* env) {
@@ -170,6 +182,7 @@ bool env_timeslice_used(const ErlNifEnv* env) {
 
 ERL_NIF_TERM env_raise(ErlNifEnv* env, Word reason) {
     env->exception = reason;
+    env->has_scheduled = false; // what is asked for last is done
     return 0;
 }
 
@@ -185,10 +198,13 @@ ErlNifEnv* enif_alloc_env() {
     return env_create(EnvKind::Independent, nullptr);
 }
 void enif_free_env(ErlNifEnv* env) {
-    env_destroy(env);
+    env_destroy(env, Ending::FreeEnv);
 }
 void enif_clear_env(ErlNifEnv* env) {
-    env_reset(env);
+    const bool pending = env->exception != 0;
+    env_reset(env, Ending::ClearEnv);
+    if (pending) // it stays so in the VM; the reason was one of the terms
+        env_badarg(env);
 }
 
 void* enif_priv_data(ErlNifEnv* env) {
@@ -208,8 +224,9 @@ int enif_has_pending_exception(ErlNifEnv* env, ERL_NIF_TERM* reason) {
         *reason = env->exception;
     return 1;
 }
-int enif_is_exception(ErlNifEnv*, ERL_NIF_TERM term) {
-    return term == 0;
+// What enif_schedule_nif returned is no term either.
+int enif_is_exception(ErlNifEnv* env, ERL_NIF_TERM term) {
+    return env->exception != 0 && term == 0;
 }
 ERL_NIF_TERM enif_make_copy(ErlNifEnv* env, ERL_NIF_TERM term) {
     return copy_term_sharing(env, term);

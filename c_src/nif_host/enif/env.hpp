@@ -9,6 +9,7 @@
 // a binary that it holds a reference to, or in the BEAM segment (for the length of the call).
 #pragma once
 
+#include "compat_ipc/crash_record.hpp"
 #include "compat_ipc/pool_layout.hpp"
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/instance.hpp"
@@ -34,10 +35,10 @@ struct Scheduled {
 };
 
 ErlNifEnv* env_create(EnvKind kind, Instance* instance);
-void env_destroy(ErlNifEnv* env);
+void env_destroy(ErlNifEnv* env, ipc::Ending how);
 
-// Drops all references and all memory but the first block.
-void env_reset(ErlNifEnv* env);
+// Drops all references and all memory but the first block. `how`: what ends its terms.
+void env_reset(ErlNifEnv* env, ipc::Ending how);
 // Nothing was allocated or referenced since the last reset.
 bool env_is_clean(const ErlNifEnv* env);
 
@@ -55,6 +56,8 @@ bool env_timeslice_used(const ErlNifEnv* env);
 
 // Deep copy; big binaries go by reference.
 Word copy_term(ErlNifEnv* destination, Word term);
+// The same with the sharing inside the term kept.
+Word copy_keeping_sharing(ErlNifEnv* destination, Word term);
 
 // --- for the enif_* functions -----------------------------------------------------------------
 
@@ -67,6 +70,13 @@ struct EnvBlock {
     EnvBlock* next;
     char* end;
     char* begin() { return reinterpret_cast<char*>(this + 1); }
+};
+
+// What an environment keeps about a flat map with many pairs, which only the BEAM makes; both lie
+// in the environment, and are made when they are needed.
+struct BigFlatMap {
+    MapIndex* index = nullptr; // for look-ups
+    Word hash_map = 0;         // the same map, where changes begin
 };
 
 // One reference held; exactly one of the two is set.
@@ -102,8 +112,9 @@ struct enif_environment_t {
     std::size_t held_bytes = 0;  // of referenced binaries
     std::size_t compact_at = 0;  // other_bytes + held_bytes that start the next compaction
     cordon::host::Scheduled scheduled{};
-    // Look-up tables of big flat maps; the tables themselves lie in the environment.
-    std::unique_ptr<std::unordered_map<cordon::host::Word, cordon::host::MapIndex*>> map_indexes;
+    std::unique_ptr<std::unordered_map<cordon::host::Word, cordon::host::BigFlatMap>> big_flat_maps;
+    // The flat form, in the VM's order, of hash maps that were iterated.
+    std::unique_ptr<std::unordered_map<cordon::host::Word, cordon::host::Word>> map_orders;
     std::vector<cordon::host::PendingType>* pending_types = nullptr; // Load only
 };
 

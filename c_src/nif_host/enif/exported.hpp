@@ -15,9 +15,13 @@ int enif_get_uint64(ErlNifEnv* env, ERL_NIF_TERM term, ErlNifUInt64* value);
 ERL_NIF_TERM enif_make_int64(ErlNifEnv* env, ErlNifSInt64 value);
 ERL_NIF_TERM enif_make_uint64(ErlNifEnv* env, ErlNifUInt64 value);
 
+#if ERL_NIF_MINOR_VERSION < 17
+typedef int ErlNifOption; // an enumeration there
+#endif
 // API 2.17 and 2.18, as the headers of OTP 26 and 29 declare them.
 int enif_get_string_length(ErlNifEnv* env, ERL_NIF_TERM list, unsigned* length,
                            ErlNifCharEncoding encoding);
+int enif_set_option(ErlNifEnv* env, ErlNifOption option, ...);
 int enif_make_new_atom(ErlNifEnv* env, const char* name, ERL_NIF_TERM* atom,
                        ErlNifCharEncoding encoding);
 int enif_make_new_atom_len(ErlNifEnv* env, const char* name, size_t length, ERL_NIF_TERM* atom,

@@ -1,5 +1,6 @@
 #include "nif_host/enif/hash.hpp"
 
+#include "nif_host/enif/atoms.hpp"
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/enif/map.hpp"
 #include "nif_host/enif/term_access.hpp"
@@ -116,17 +117,25 @@ class Hasher {
             frame.left = frame.pairs.size();
             break;
         case Kind::Binary:
-        case Kind::BinaryRef: {
+        case Kind::BinaryRef:
+        case Kind::ResourceBinary: {
             const Bytes bytes = binary_bytes(word);
             *hash = add_bytes(add(salt_, static_cast<Word>(Kind::Binary)), bytes.data, bytes.size);
             return true;
         }
         case Kind::Float: {
-            const double value = float_value(word) + 0.0; // -0.0 =:= 0.0
+            double value = float_value(word);
+            if (value == 0.0 && !vm_trait(VmTrait::ZerosDiffer))
+                value = 0.0; // not -0.0
             *hash = add(add(salt_, static_cast<Word>(kind)), std::bit_cast<Word>(value));
             return true;
         }
         case Kind::External: {
+            if (is_external(word, term::ExternalType::Fun)) {
+                // Equal ones may be written in different ways (who made it is written too).
+                *hash = add(salt_, upcall(ipc::Upcall::Hash, {ERL_NIF_PHASH2, 0, word}));
+                return true;
+            }
             const auto bytes = external_bytes(word);
             *hash = add_bytes(add(salt_, object(word)[1]), bytes.data(), bytes.size());
             return true;

@@ -11,8 +11,9 @@
 namespace cordon::host {
 namespace {
 
-constexpr unsigned kBitsPerLevel = 5;
-constexpr unsigned kLevelsPerHash = 12;
+// Narrow nodes: a change copies one node of each level.
+constexpr unsigned kBitsPerLevel = 4;
+constexpr unsigned kLevelsPerHash = 15;
 
 // The way of a key from the root down.
 class Path {
@@ -126,7 +127,9 @@ bool build_node(ErlNifEnv* env, std::span<Entry> entries, unsigned level, Word* 
             entry.hash = internal_hash(entry.pair.key, level / kLevelsPerHash);
     }
     const unsigned shift = level % kLevelsPerHash * kBitsPerLevel;
-    const auto digit = [shift](const Entry& entry) { return (entry.hash >> shift) & 31; };
+    const auto digit = [shift](const Entry& entry) {
+        return (entry.hash >> shift) & ((1U << kBitsPerLevel) - 1);
+    };
     std::sort(entries.begin(), entries.end(),
               [&](const Entry& a, const Entry& b) { return digit(a) < digit(b); });
     Word children[1 << kBitsPerLevel];
@@ -184,7 +187,10 @@ Word trie_put(ErlNifEnv* env, Word root, Word key, Word value, bool* added) {
         at = node.children()[position];
         if (term::is_cons(at)) {
             *added = !terms_identical(cons_cell(at)[0], key);
-            const Word leaf = make_leaf(env, *added ? key : cons_cell(at)[0], value);
+            // As in the VM the new one of two keys that are equal but not the same word stays,
+            // unless nothing changes.
+            const bool same = !*added && cons_cell(at)[1] == value;
+            const Word leaf = same ? at : make_leaf(env, key, value);
             result = *added ? split(env, at, leaf, path.level() + 1) : leaf;
         }
     }

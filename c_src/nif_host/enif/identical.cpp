@@ -1,4 +1,5 @@
 // =:=, without recursion but for maps that are keys of maps with other keys beside them.
+#include "nif_host/enif/atoms.hpp"
 #include "nif_host/enif/compare.hpp"
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/enif/map.hpp"
@@ -79,7 +80,8 @@ class Identity {
             push(object(a) + 1, object(b) + 1, size_of(a));
             return true;
         case Kind::Float:
-            return float_value(a) == float_value(b);
+            return object(a)[1] == object(b)[1] ||
+                   (float_value(a) == float_value(b) && !vm_trait(VmTrait::ZerosDiffer));
         case Kind::External:
             return check_externals(a, b);
         default: // one word that says all

@@ -4,7 +4,9 @@
 #include "nif_host/enif/env.hpp"
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/enif/term_access.hpp"
+#include "nif_host/enif/vm_release.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -32,21 +34,6 @@ BinaryBlock* block_of(const ErlNifEnv* env, Word binary) {
         return nullptr;
     const Word owner = words[2];
     return (owner & kBaseOwner) != 0 ? nullptr : reinterpret_cast<BinaryBlock*>(owner);
-}
-
-bool is_bitstring(Word word) {
-    return is_whole_binary(word) || is_external(word, term::ExternalType::Bitstring);
-}
-
-// The whole bytes of it: the bits behind them are not looked at, as in the VM.
-Bytes whole_bytes(Word word) {
-    if (is_whole_binary(word))
-        return binary_bytes(word);
-    // In external format: tag, four bytes of length, number of bits in the last byte, bytes.
-    constexpr std::size_t kHead = 6;
-    const std::string_view external = external_bytes(word).substr(kHead);
-    const auto* data = reinterpret_cast<const unsigned char*>(external.data());
-    return {const_cast<unsigned char*>(data), external.size() - 1};
 }
 
 // A reference to a block with these bytes in it; *data is moved there when they had to be copied.
@@ -113,8 +100,10 @@ void enif_ioq_destroy(ErlNifIOQueue* queue) {
 }
 
 int enif_ioq_enq_binary(ErlNifIOQueue* queue, ErlNifBinary* binary, std::size_t skip) {
-    if (skip > binary->size)
+    if (skip > binary->size) {
+        enif_release_binary(binary); // the queue takes it in any case
         return 0;
+    }
     auto* block = static_cast<BinaryBlock*>(binary->ref_bin);
     unsigned char* data = binary->data + skip;
     const std::size_t size = binary->size - skip;
@@ -166,7 +155,7 @@ SysIOVec* enif_ioq_peek(ErlNifIOQueue* queue, int* count) {
         queue->peeked.push_back(entry);
     }
     *count = static_cast<int>(queue->peeked.size());
-    return queue->peeked.data();
+    return queue->peeked.empty() ? nullptr : queue->peeked.data();
 }
 
 int enif_ioq_peek_head(ErlNifEnv* env, ErlNifIOQueue* queue, std::size_t* size,
@@ -184,18 +173,23 @@ int enif_ioq_peek_head(ErlNifEnv* env, ErlNifIOQueue* queue, std::size_t* size,
 // With an environment the vector's bytes live as long as it does; without, until enif_free_iovec.
 int enif_inspect_iovec(ErlNifEnv* env, std::size_t max_elements, ERL_NIF_TERM list,
                        ERL_NIF_TERM* tail, ErlNifIOVec** result) {
-    std::size_t count = 0;
-    std::size_t left = max_elements;
+    std::size_t count = 0; // of those that are not empty: the vector has no others
+    std::size_t left = std::max(max_elements, std::size_t{1});
     Word end = list;
     for (; term::is_cons(end) && left > 0; end = cons_cell(end)[1], --left) {
-        if (!is_bitstring(cons_cell(end)[0]))
+        const Word element = cons_cell(end)[0];
+        if (!is_bitstring(element))
             return 0;
-        ++count;
+        const bool empty = whole_bytes(element).size == 0;
+        // Until OTP 26 the VM takes bits that are no whole byte for an empty binary.
+        if (!is_whole_binary(element) && (vm_release() >= 27 || !empty))
+            return 0;
+        count += empty ? 0 : 1;
     }
     if (!term::is_cons(end) && !term::is_nil(end))
         return 0;
     ErlNifIOVec* vector = *result;
-    if (vector == nullptr) {
+    if (vector == nullptr || count >= ERL_NIF_IOVEC_SIZE) {
         vector = env != nullptr ? reinterpret_cast<ErlNifIOVec*>(env_allocate(
                                       env, (sizeof(ErlNifIOVec) + 7) & ~std::size_t{7}))
                                 : static_cast<ErlNifIOVec*>(std::malloc(sizeof(ErlNifIOVec)));
@@ -211,16 +205,18 @@ int enif_inspect_iovec(ErlNifEnv* env, std::size_t max_elements, ERL_NIF_TERM li
     }
     vector->iovcnt = static_cast<int>(count);
     vector->size = 0;
-    for (std::size_t i = 0; i < count; ++i, list = cons_cell(list)[1]) {
+    for (std::size_t i = 0; list != end; list = cons_cell(list)[1]) {
         const Word binary = cons_cell(list)[0];
         const Bytes bytes = whole_bytes(binary);
+        if (bytes.size == 0)
+            continue;
         unsigned char* data = bytes.data;
         BinaryBlock* block = block_of(env, binary);
         if (env == nullptr)
             block = keep_bytes(block, &data, bytes.size);
         vector->iov[i].iov_base = reinterpret_cast<char*>(data);
         vector->iov[i].iov_len = bytes.size;
-        vector->ref_bins[i] = block;
+        vector->ref_bins[i++] = block;
         vector->size += bytes.size;
     }
     if (env != nullptr)

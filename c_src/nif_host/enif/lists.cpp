@@ -139,16 +139,17 @@ ERL_NIF_TERM enif_make_string(ErlNifEnv* env, const char* text, ErlNifCharEncodi
 }
 
 ERL_NIF_TERM enif_make_string_len(ErlNifEnv* env, const char* text, std::size_t length,
-                                  ErlNifCharEncoding encoding) {
+                                  ErlNifCharEncoding given) {
     Word* cells = nullptr;
-    if (static_cast<int>(encoding) == kLatin1) {
+    const int encoding = vm_encoding(given);
+    if (encoding == kLatin1) {
         const Word list = make_cells(env, length, &cells);
         for (std::size_t i = 0; i < length; ++i)
             cells[2 * i] = term::make_small(static_cast<unsigned char>(text[i]));
         return list;
     }
     const std::string_view utf8(text, length);
-    const std::ptrdiff_t count = static_cast<int>(encoding) == kUtf8 ? utf8_length(utf8) : -1;
+    const std::ptrdiff_t count = encoding == kUtf8 ? utf8_length(utf8) : -1;
     if (count < 0)
         return env_badarg(env);
     const Word list = make_cells(env, static_cast<std::size_t>(count), &cells);
@@ -159,7 +160,8 @@ ERL_NIF_TERM enif_make_string_len(ErlNifEnv* env, const char* text, std::size_t 
 }
 
 int enif_get_string(ErlNifEnv*, ERL_NIF_TERM list, char* buffer, unsigned size,
-                    ErlNifCharEncoding encoding) {
+                    ErlNifCharEncoding given) {
+    const int encoding = vm_encoding(given);
     if (!known_encoding(encoding) || size == 0)
         return 0;
     unsigned used = 0;
@@ -170,9 +172,8 @@ int enif_get_string(ErlNifEnv*, ERL_NIF_TERM list, char* buffer, unsigned size,
             return 0;
         }
         char bytes[4] = {static_cast<char>(code)};
-        const unsigned count = static_cast<int>(encoding) == kUtf8
-                                   ? utf8_encode(static_cast<std::uint32_t>(code), bytes)
-                                   : 1;
+        const unsigned count =
+            encoding == kUtf8 ? utf8_encode(static_cast<std::uint32_t>(code), bytes) : 1;
         if (used + count >= size) { // no room for it and the end
             buffer[used] = '\0';
             return -static_cast<int>(used + 1);
@@ -185,7 +186,8 @@ int enif_get_string(ErlNifEnv*, ERL_NIF_TERM list, char* buffer, unsigned size,
 }
 
 int enif_get_string_length(ErlNifEnv*, ERL_NIF_TERM list, unsigned* length,
-                           ErlNifCharEncoding encoding) {
+                           ErlNifCharEncoding given) {
+    const int encoding = vm_encoding(given);
     if (!known_encoding(encoding))
         return 0;
     unsigned count = 0;
@@ -194,9 +196,7 @@ int enif_get_string_length(ErlNifEnv*, ERL_NIF_TERM list, unsigned* length,
         if (code < 0)
             return 0;
         char bytes[4];
-        count += static_cast<int>(encoding) == kUtf8
-                     ? utf8_encode(static_cast<std::uint32_t>(code), bytes)
-                     : 1;
+        count += encoding == kUtf8 ? utf8_encode(static_cast<std::uint32_t>(code), bytes) : 1;
     }
     if (!term::is_nil(list))
         return 0;

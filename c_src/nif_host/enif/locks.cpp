@@ -28,7 +28,7 @@ void enif_mutex_unlock(ErlNifMutex* mutex) {
     pthread_mutex_unlock(&mutex->mutex);
 }
 char* enif_mutex_name(ErlNifMutex* mutex) {
-    return mutex->name.get();
+    return mutex == nullptr ? nullptr : mutex->name.get();
 }
 
 ErlNifCond* enif_cond_create(char* name) {
@@ -54,7 +54,7 @@ void enif_cond_wait(ErlNifCond* condition, ErlNifMutex* mutex) {
     pthread_cond_wait(&condition->condition, &mutex->mutex);
 }
 char* enif_cond_name(ErlNifCond* condition) {
-    return condition->name.get();
+    return condition == nullptr ? nullptr : condition->name.get();
 }
 
 ErlNifRWLock* enif_rwlock_create(char* name) {
@@ -89,5 +89,5 @@ void enif_rwlock_rwunlock(ErlNifRWLock* lock) {
     pthread_rwlock_unlock(&lock->lock);
 }
 char* enif_rwlock_name(ErlNifRWLock* lock) {
-    return lock->name.get();
+    return lock == nullptr ? nullptr : lock->name.get();
 }

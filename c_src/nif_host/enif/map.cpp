@@ -1,9 +1,12 @@
 #include "nif_host/enif/map.hpp"
 
+#include "nif_host/enif/atoms.hpp"
 #include "nif_host/enif/compare.hpp"
 #include "nif_host/enif/hash.hpp"
 #include "nif_host/enif/hash_trie.hpp"
 #include "nif_host/enif/term_access.hpp"
+#include "nif_host/host_context.hpp"
+#include "nif_host/upcall_client.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -49,7 +52,10 @@ Word new_hash_map(ErlNifEnv* env, std::uint64_t size, Word root) {
     return boxed_word(words);
 }
 
+// As the VM keeps the keys of small maps: some releases have atoms by their age.
 bool key_less(Word a, Word b) {
+    if (term::is_atom(a) && term::is_atom(b) && vm_trait(VmTrait::AtomKeysByRank))
+        return atom_rank(a) < atom_rank(b);
     return compare_terms(a, b, Order::KeyOrder) < 0;
 }
 
@@ -106,10 +112,14 @@ std::size_t index_words(std::size_t pairs) {
     return term::bytes_to_words(sizeof(MapIndex) + index_cells(pairs) * sizeof(std::uint32_t));
 }
 
+BigFlatMap& big_flat_map(ErlNifEnv* env, Word map) {
+    if (env->big_flat_maps == nullptr)
+        env->big_flat_maps = std::make_unique<std::unordered_map<Word, BigFlatMap>>();
+    return (*env->big_flat_maps)[map];
+}
+
 MapIndex* index_of(ErlNifEnv* env, Word map) {
-    if (env->map_indexes == nullptr)
-        env->map_indexes = std::make_unique<std::unordered_map<Word, MapIndex*>>();
-    MapIndex*& index = (*env->map_indexes)[map];
+    MapIndex*& index = big_flat_map(env, map).index;
     if (index == nullptr) {
         const Flat flat(map);
         index = reinterpret_cast<MapIndex*>(env_words(env, index_words(flat.size())));
@@ -160,8 +170,36 @@ Word flat_without(ErlNifEnv* env, Flat flat, std::size_t at) {
     return boxed_word(copy.words);
 }
 
+// Numbers of the pairs in the VM's order.
+std::vector<std::uint32_t> vm_order(const std::vector<MapPair>& pairs) {
+    const std::size_t size = pairs.size();
+    HostHeap& heap = *context().heap; // the VM reads there
+    auto* words = static_cast<Word*>(heap.allocate((2 * size + 1) * sizeof(Word)));
+    words[0] = term::make_header(Kind::FlatMap, size);
+    for (std::size_t i = 0; i < size; ++i) {
+        words[1 + i] = pairs[i].key;
+        words[1 + size + i] = term::make_small(static_cast<std::int64_t>(i));
+    }
+    std::vector<std::uint32_t> numbers(size);
+    {
+        const UpcallAnswer answer(ipc::Upcall::MapOrder, {boxed_word(words)});
+        const Bytes bytes = binary_bytes(answer.word());
+        std::memcpy(numbers.data(), bytes.data, std::min(bytes.size, 4 * size));
+    }
+    heap.deallocate(words);
+    return numbers;
+}
+
 Word to_hash_map(ErlNifEnv* env, Word map) {
-    return is_flat(map) ? new_hash_map(env, map_size(map), trie_build(env, map_pairs(map))) : map;
+    if (!is_flat(map))
+        return map;
+    if (map_size(map) <= term::kFlatMapLimit)
+        return new_hash_map(env, map_size(map), trie_build(env, map_pairs(map)));
+    // Made once: the library may change the same argument again and again.
+    Word& made = big_flat_map(env, map).hash_map;
+    if (made == 0)
+        made = new_hash_map(env, map_size(map), trie_build(env, map_pairs(map)));
+    return made;
 }
 
 } // namespace
@@ -184,6 +222,25 @@ std::vector<MapPair> map_pairs(Word map) {
         trie_pairs(root_of(map), &pairs);
     }
     return pairs;
+}
+
+Word map_in_vm_order(ErlNifEnv* env, Word map) {
+    if (is_flat(map))
+        return map;
+    if (env->map_orders == nullptr)
+        env->map_orders = std::make_unique<std::unordered_map<Word, Word>>();
+    Word& ordered = (*env->map_orders)[map];
+    if (ordered == 0) {
+        const auto pairs = map_pairs(map);
+        const Flat flat = new_flat(env, pairs.size());
+        std::size_t i = 0;
+        for (const std::uint32_t number : vm_order(pairs)) {
+            flat.keys()[i] = pairs[number].key;
+            flat.values()[i++] = pairs[number].value;
+        }
+        ordered = boxed_word(flat.words);
+    }
+    return ordered;
 }
 
 const Word* map_find(ErlNifEnv* env, Word map, Word key) {
@@ -223,13 +280,13 @@ Word map_put(ErlNifEnv* env, Word map, Word key, Word value) {
 }
 
 Word map_remove(ErlNifEnv* env, Word map, Word key) {
-    if (is_flat(map) && map_size(map) <= term::kFlatMapLimit + 1) {
+    if (is_flat(map) && map_size(map) <= term::kFlatMapLimit) {
         const auto at = find_linear(Flat(map), key);
         return at ? flat_without(env, Flat(map), *at) : map;
     }
-    map = to_hash_map(env, map);
-    if (trie_find(root_of(map), key) == nullptr)
+    if (map_find(env, map, key) == nullptr)
         return map;
+    map = to_hash_map(env, map);
     const Word smaller = new_hash_map(env, map_size(map) - 1, trie_remove(env, root_of(map), key));
     if (map_size(smaller) > term::kFlatMapLimit)
         return smaller;

@@ -3,8 +3,10 @@
 // one by one is O(n log n); a big flat one of the BEAM that is only read gets a look-up table,
 // which the environment keeps.
 //
-// Trie: five bits of the key's internal hash choose the child at each level; after twelve levels
-// the hash is taken anew with another salt. A leaf is a cons cell [Key|Value].
+// Invariant: a flat map's pairs lie in the order in which the VM iterates it.
+//
+// Trie: four bits of the key's internal hash choose the child at each level; after 15 levels the
+// hash is taken anew with another salt. A leaf is a cons cell [Key|Value].
 #pragma once
 
 #include "nif_host/enif/env.hpp"
@@ -23,8 +25,12 @@ struct MapPair {
 bool is_map(Word word);
 std::uint64_t map_size(Word map);
 
-// In iteration order.
+// In an order of ours; for a flat map it is the VM's.
 std::vector<MapPair> map_pairs(Word map);
+
+// The same map, flat, with its pairs in the order in which the VM iterates them. For a hash trie it
+// asks the VM, whose order can't be known here; the environment remembers that.
+Word map_in_vm_order(ErlNifEnv* env, Word map);
 
 // nullptr if the key isn't there. `env` may be nullptr: then no table is kept.
 const Word* map_find(ErlNifEnv* env, Word map, Word key);

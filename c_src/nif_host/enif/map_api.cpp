@@ -72,18 +72,9 @@ int enif_map_iterator_create(ErlNifEnv* env, ERL_NIF_TERM map, ErlNifMapIterator
     iterator->map = map;
     iterator->size = size;
     iterator->idx = entry == ERL_NIF_MAP_ITERATOR_FIRST ? 1 : size;
-    if (kind_of(map) == Kind::FlatMap) {
-        iterator->u.flat.ks = object(map) + 1;
-        iterator->u.flat.vs = object(map) + 1 + size;
-        return 1;
-    }
-    Word* arrays = env_words(env, 2 * size);
-    iterator->u.flat.ks = arrays;
-    iterator->u.flat.vs = arrays + size;
-    for (const MapPair& pair : map_pairs(map)) {
-        arrays[size] = pair.value;
-        *arrays++ = pair.key;
-    }
+    const Word* pairs = object(map_in_vm_order(env, map)) + 1;
+    iterator->u.flat.ks = const_cast<Word*>(pairs);
+    iterator->u.flat.vs = const_cast<Word*>(pairs) + size;
     return 1;
 }
 

@@ -14,7 +14,8 @@ void* enif_alloc(std::size_t size) {
     return memory;
 }
 void* enif_realloc(void* memory, std::size_t size) {
-    return std::realloc(memory, size);
+    // The C library would free it, and the caller still have it.
+    return std::realloc(memory, std::max(size, std::size_t{1}));
 }
 void enif_free(void* memory) {
     std::free(memory);

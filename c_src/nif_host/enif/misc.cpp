@@ -5,7 +5,6 @@
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/enif/term_type.hpp"
 
-#include <cstring>
 #include <dlfcn.h>
 #include <string>
 #include <vector>
@@ -42,10 +41,6 @@ void* enif_dlsym(void* handle, const char* symbol, ErrorHandler handler, void* a
     if (address == nullptr)
         report(handler, argument);
     return address;
-}
-
-int enif_compare_monitors(const ErlNifMonitor* a, const ErlNifMonitor* b) {
-    return std::memcmp(a, b, sizeof *a);
 }
 
 #pragma GCC visibility push(default)

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
@@ -17,20 +18,35 @@ namespace {
 using cordon::host::Output;
 using cordon::host::print_term;
 
-constexpr long kNoLimit = 100'000'000; // what the VM takes without a precision
-
 // One conversion: flags, width, precision, length modifier, letter. `*` is replaced by its value.
 struct Conversion {
-    std::string text = "%";
+    std::string flags;
+    long width = 0;
     long precision = -1;
     std::string length;
     char letter = 0;
+
+    std::string format() const {
+        std::string text("%");
+        text += flags;
+        if (width > 0)
+            text += std::to_string(width);
+        if (precision >= 0) {
+            text += '.';
+            text += std::to_string(precision);
+        }
+        text += length;
+        text += letter;
+        return text;
+    }
+    bool has(char flag) const { return flags.find(flag) != std::string::npos; }
+    void drop(char flag) { std::erase(flags, flag); }
 };
 
 template <class T> void append(Output* out, const Conversion& conversion, T value) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    const std::string format = conversion.text + conversion.length + conversion.letter;
+    const std::string format = conversion.format();
     const int size = std::snprintf(nullptr, 0, format.c_str(), value);
     if (size < 0)
         return;
@@ -62,29 +78,23 @@ class Formatter {
     }
 
   private:
-    const char* number(const char* at, Conversion* conversion, long* value) {
+    const char* number(const char* at, long* value) {
         if (*at == '*') {
             *value = va_arg(arguments_, int);
-            conversion->text += std::to_string(*value);
             return at + 1;
         }
-        for (*value = 0; *at >= '0' && *at <= '9'; ++at) {
+        for (*value = 0; *at >= '0' && *at <= '9'; ++at)
             *value = 10 * *value + (*at - '0');
-            conversion->text += *at;
-        }
         return at;
     }
 
     const char* convert(const char* at) {
         Conversion conversion;
         while (*at != '\0' && std::strchr("-+ #0", *at) != nullptr)
-            conversion.text += *at++;
-        long width;
-        at = number(at, &conversion, &width);
-        if (*at == '.') {
-            conversion.text += '.';
-            at = number(at + 1, &conversion, &conversion.precision);
-        }
+            conversion.flags += *at++;
+        at = number(at, &conversion.width);
+        if (*at == '.')
+            at = number(at + 1, &conversion.precision);
         while (*at != '\0' && std::strchr("hljztLqb", *at) != nullptr)
             conversion.length += *at++;
         conversion.letter = *at;
@@ -97,8 +107,7 @@ class Formatter {
     void print(const Conversion& conversion) {
         switch (conversion.letter) {
         case 'T':
-            print_term(&out_, va_arg(arguments_, ERL_NIF_TERM),
-                       conversion.precision < 0 ? kNoLimit : conversion.precision);
+            print_term(&out_, va_arg(arguments_, ERL_NIF_TERM), conversion.precision);
             break;
         case 'd':
         case 'i':
@@ -116,10 +125,7 @@ class Formatter {
         case 'F':
         case 'g':
         case 'G':
-            if (conversion.length == "L")
-                append(&out_, conversion, va_arg(arguments_, long double));
-            else
-                append(&out_, conversion, va_arg(arguments_, double));
+            floating(conversion);
             break;
         case 'c':
             append(&out_, conversion, va_arg(arguments_, int));
@@ -128,7 +134,7 @@ class Formatter {
             append(&out_, conversion, va_arg(arguments_, const char*));
             break;
         case 'p':
-            pointer(va_arg(arguments_, void*));
+            pointer(conversion);
             break;
         case 'n':
             *va_arg(arguments_, int*) = static_cast<int>(out_.counted());
@@ -137,25 +143,72 @@ class Formatter {
             out_.whole("%");
             break;
         default:
-            out_.whole(conversion.text + conversion.length + conversion.letter);
+            out_.whole(conversion.format());
         }
     }
 
     void integer(Conversion conversion) {
-        const std::string& length = conversion.length;
-        const bool wide = length.find_first_of("ljztLq") != std::string::npos; // all have 64 bits
-        if (!wide)
-            append(&out_, conversion, va_arg(arguments_, int));
-        else {
-            conversion.length = "l";
-            append(&out_, conversion, va_arg(arguments_, long));
+        const bool wide = // all of these have 64 bits
+            conversion.length.find_first_of("ljztLq") != std::string::npos;
+        const long value = wide ? va_arg(arguments_, long) : va_arg(arguments_, int);
+        if (value == 0 && conversion.has('#') && conversion.precision != 0) {
+            zero_with_base(conversion);
+        } else if (wide) {
+            conversion.length.assign(1, 'l');
+            append(&out_, conversion, value);
+        } else {
+            append(&out_, conversion, static_cast<int>(value));
         }
     }
 
-    void pointer(void* value) {
+    // The C library leaves the base out before a zero, the VM doesn't.
+    void zero_with_base(Conversion conversion) {
+        std::string text;
+        if (conversion.letter == 'x' || conversion.letter == 'X')
+            text = {'0', conversion.letter};
+        else if (conversion.letter == 'o')
+            text = "0";
+        if (conversion.has('0') && !conversion.has('-'))
+            while (std::ssize(text) + 1 < conversion.width)
+                text += '0';
+        text += '0';
+        conversion.flags = conversion.has('-') ? "-" : "";
+        conversion.precision = -1;
+        conversion.length.clear();
+        conversion.letter = 's';
+        append(&out_, conversion, text.c_str());
+    }
+
+    // The VM pads with blanks only, and knows %e and %f; of %g it makes the one that fits.
+    void floating(Conversion conversion) {
+        if (conversion.length == "L") {
+            append(&out_, conversion, va_arg(arguments_, long double));
+            return;
+        }
+        const double value = va_arg(arguments_, double);
+        conversion.drop('0');
+        if (conversion.letter == 'g' || conversion.letter == 'G') {
+            const long precision = conversion.precision < 0 ? 6 : conversion.precision;
+            const double exponent = value == 0 ? 0 : std::floor(std::log10(std::fabs(value)));
+            const bool scientific = exponent < -4 || exponent >= static_cast<double>(precision);
+            conversion.precision = scientific ? std::max(precision - 1, 0L) : precision;
+            const char letter = scientific ? 'e' : 'f';
+            conversion.letter = conversion.letter == 'G' && scientific ? 'E' : letter;
+        }
+        append(&out_, conversion, value);
+    }
+
+    // All digits of it, wherever they are aligned to.
+    void pointer(Conversion conversion) {
+        constexpr long kDigits = 2 * sizeof(void*);
         char text[32];
-        std::snprintf(text, sizeof text, "0x%lx", reinterpret_cast<unsigned long>(value));
-        out_.whole(text);
+        std::snprintf(text, sizeof text, "0x%0*lx", static_cast<int>(kDigits),
+                      reinterpret_cast<unsigned long>(va_arg(arguments_, void*)));
+        conversion.flags.clear();
+        conversion.precision = -1;
+        conversion.length.clear();
+        conversion.letter = 's';
+        append(&out_, conversion, static_cast<const char*>(text));
     }
 
     Output out_;

@@ -2,9 +2,9 @@
 
 #include "nif_host/enif/atoms.hpp"
 #include "nif_host/enif/map.hpp"
-#include "nif_host/enif/print_external.hpp"
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/enif/text.hpp"
+#include "nif_host/upcall_client.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -12,6 +12,8 @@
 
 namespace cordon::host {
 namespace {
+
+constexpr long kNoLimit = 100'000; // what the VM takes without a precision
 
 bool is_lower(std::uint32_t c) {
     return (c >= 'a' && c <= 'z') || (c >= 0xDF && c <= 0xFF && c != 0xF7);
@@ -54,6 +56,16 @@ void append_escaped(Output* out, std::string_view utf8) {
     }
 }
 
+// Quoted where it has to be.
+void print_atom_text(Output* out, std::string_view utf8) {
+    const bool quotes = needs_quotes(utf8);
+    if (quotes)
+        out->character('\'');
+    append_escaped(out, utf8);
+    if (quotes)
+        out->character('\'');
+}
+
 bool is_printable(std::int64_t c) {
     const bool control = c < ' ' || c == 127 || (c >= 128 && c < 160);
     return c >= 0 && c <= 255 && (!control || c == '\n' || c == '\t' || c == '\r');
@@ -72,9 +84,10 @@ class Printer {
   public:
     Printer(Output* out, long limit) : out_(*out), left_(limit) {}
 
-    void run(Word root) {
+    // False when only the VM can print the term; what was appended is not it then.
+    bool run(Word root) {
         print(root);
-        while (!pending_.empty() && !full_) {
+        while (!pending_.empty() && !full_ && !only_vm_) {
             const Item item = pending_.back();
             pending_.pop_back();
             switch (item.what) {
@@ -94,6 +107,7 @@ class Printer {
         }
         if (left_ <= 0)
             out_.characters("... ");
+        return !only_vm_;
     }
 
   private:
@@ -129,7 +143,7 @@ class Printer {
         else if (term::is_boxed(word))
             print_boxed(word);
         else if (term::is_local_pid(word) || term::is_local_port(word))
-            print_external(&out_, word);
+            only_vm_ = true;
         else { // 0 is no term
             out_.characters("<TNV>");
             full_ = true;
@@ -210,15 +224,19 @@ class Printer {
             break;
         case Kind::Binary:
         case Kind::BinaryRef:
+        case Kind::ResourceBinary:
             print_binary(binary_bytes(word));
             break;
         case Kind::FlatMap:
         case Kind::HashMap:
-            print_map(word);
+            if (map_size(word) > term::kFlatMapLimit)
+                only_vm_ = true;
+            else
+                print_map(word);
             break;
         case Kind::Resource:
         case Kind::External:
-            print_external(&out_, word);
+            only_vm_ = true;
             break;
         case Kind::MapNode:
             break;
@@ -264,22 +282,21 @@ class Printer {
     Output& out_;
     long left_;
     bool full_ = false;
+    bool only_vm_ = false; // found something that only the VM can print
     std::vector<Item> pending_;
 };
 
 } // namespace
 
-void print_atom_text(Output* out, std::string_view utf8) {
-    const bool quotes = needs_quotes(utf8);
-    if (quotes)
-        out->character('\'');
-    append_escaped(out, utf8);
-    if (quotes)
-        out->character('\'');
-}
-
-void print_term(Output* out, Word term, long limit) {
-    Printer(out, limit).run(term);
+void print_term(Output* out, Word term, long precision) {
+    const Output::Mark start = out->mark();
+    if (Printer(out, precision < 0 ? kNoLimit : precision).run(term))
+        return;
+    out->back_to(start);
+    const UpcallAnswer answer(ipc::Upcall::Print,
+                              {term, out->left(), static_cast<Word>(std::max(precision, -1L))});
+    const Bytes text = binary_bytes(answer.word());
+    out->printed({reinterpret_cast<const char*>(text.data), text.size}, answer.word(1));
 }
 
 } // namespace cordon::host

@@ -3,10 +3,12 @@
 #include "nif_host/enif/binary.hpp"
 #include "nif_host/enif/env.hpp"
 #include "nif_host/enif/exported.hpp"
+#include "nif_host/enif/own_environment.hpp"
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/enif/thread_kind.hpp"
 #include "nif_host/host_context.hpp"
 #include "nif_host/upcall_client.hpp"
+#include "nif_host/worker.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -32,6 +34,18 @@ bool is_normal_thread(const ErlNifEnv* env) {
 Word answered_term(ErlNifEnv* env, ipc::Upcall op, std::initializer_list<Word> arguments) {
     const UpcallAnswer answer(op, arguments);
     return answer.word() == 0 ? env_badarg(env) : copy_term(env, answer.word());
+}
+
+// As enif_getenv returns it.
+int give_text(std::string_view text, char* to, std::size_t* size) {
+    if (text.size() + 1 > *size) {
+        *size = text.size() + 1;
+        return 1;
+    }
+    std::memcpy(to, text.data(), text.size());
+    to[text.size()] = '\0';
+    *size = text.size();
+    return 0;
 }
 
 } // namespace
@@ -68,9 +82,10 @@ int enif_send(ErlNifEnv*, const ErlNifPid* to, ErlNifEnv* message_env, ERL_NIF_T
     if (!term::is_local_pid(to->pid))
         return 0;
     // The BEAM copies the message while we wait.
-    const bool sent = upcall(ipc::Upcall::Send, {to->pid, message}) == 1;
+    const Word has_env = message_env != nullptr ? 1 : 0;
+    const bool sent = upcall(ipc::Upcall::Send, {to->pid, message, has_env}) == 1;
     if (sent && message_env != nullptr)
-        env_reset(message_env);
+        env_reset(message_env, ipc::Ending::ClearEnv);
     return sent;
 }
 
@@ -80,7 +95,7 @@ int enif_port_command(ErlNifEnv*, const ErlNifPort* to, ErlNifEnv* message_env,
         return 0;
     const bool sent = upcall(ipc::Upcall::PortCommand, {to->port_id, message}) == 1;
     if (sent && message_env != nullptr)
-        env_reset(message_env);
+        env_reset(message_env, ipc::Ending::ClearEnv);
     return sent;
 }
 
@@ -94,9 +109,16 @@ int enif_is_port_alive(ErlNifEnv*, ErlNifPort* port) {
 }
 
 int enif_is_current_process_alive(ErlNifEnv* env) {
-    // During a call on a normal scheduler the caller can't die.
-    return env->caller != 0 &&
-           (is_normal_thread(env) || upcall(ipc::Upcall::CurrentProcessAlive, {}) == 1);
+    if (env->caller == 0)
+        return 0;
+    if (!is_normal_thread(env))
+        return upcall(ipc::Upcall::CurrentProcessAlive, {}) == 1;
+    // On a normal scheduler the caller can't die; but if the call has moved it can, and whoever
+    // waits for the call says so. It costs nothing to look.
+    const int slot = current_slot();
+    return slot < 0 || context()
+                               .request(static_cast<std::uint32_t>(slot))
+                               .caller_gone.load(std::memory_order_acquire) == 0;
 }
 
 int enif_whereis_pid(ErlNifEnv*, ERL_NIF_TERM name, ErlNifPid* pid) {
@@ -159,19 +181,14 @@ std::size_t enif_binary_to_term(ErlNifEnv* env, const unsigned char* data, std::
 }
 
 int enif_getenv(const char* key, char* value, std::size_t* value_size) {
+    if (const std::optional<std::string> own = own_environment(key))
+        return give_text(*own, value, value_size);
     const UpcallText name(key);
     const UpcallAnswer answer(ipc::Upcall::GetEnv, {name.address(), name.bytes()});
     if (!is_whole_binary(answer.word()))
         return -1;
     const Bytes bytes = binary_bytes(answer.word());
-    if (bytes.size + 1 > *value_size) {
-        *value_size = bytes.size + 1;
-        return 1;
-    }
-    std::memcpy(value, bytes.data, bytes.size);
-    value[bytes.size] = '\0';
-    *value_size = bytes.size;
-    return 0;
+    return give_text({reinterpret_cast<const char*>(bytes.data), bytes.size}, value, value_size);
 }
 
 void enif_system_info(ErlNifSysInfo* info, std::size_t size) {
@@ -188,5 +205,14 @@ void enif_system_info(ErlNifSysInfo* info, std::size_t size) {
         if (sizeof full + next < known.size())
             full.otp_release = strings + next;
     }
-    std::memcpy(info, &full, std::min(size, sizeof full));
+    // Only what fits as a whole is told; these came with versions of the record.
+#define CORDON_END_OF(field) (offsetof(ErlNifSysInfo, field) + sizeof full.field)
+    std::size_t told = CORDON_END_OF(smp_support);
+    for (const std::size_t end :
+         {CORDON_END_OF(scheduler_threads), CORDON_END_OF(nif_minor_version),
+          CORDON_END_OF(dirty_scheduler_support)})
+        if (end <= size)
+            told = end;
+#undef CORDON_END_OF
+    std::memcpy(info, &full, std::min(size, told));
 }

@@ -1,12 +1,14 @@
 #include "nif_host/enif/resource.hpp"
 
 #include "nif_host/callback_thread.hpp"
-#include "nif_host/enif/binary.hpp"
 #include "nif_host/enif/exported.hpp"
+#include "nif_host/enif/monitor.hpp"
 #include "nif_host/enif/term_access.hpp"
 #include "nif_host/enif/thread_kind.hpp"
 #include "nif_host/event_reader.hpp"
 #include "nif_host/host_context.hpp"
+#include "nif_host/lifetime_check.hpp"
+#include "nif_host/upcall_client.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -30,11 +32,11 @@ struct PendingType {
 
 namespace {
 
-// How long an unload waits for destructors of its library that are under way.
-constexpr std::chrono::seconds kDestructorsEnd{5};
+// How long an unload waits for callbacks of its library that are under way.
+constexpr std::chrono::seconds kCallbacksEnd{5};
 
 std::mutex types_lock;
-std::condition_variable destructor_ended;
+std::condition_variable callback_ended;
 std::vector<ErlNifResourceType*> types; // of all instances; a type's memory is never freed
 
 std::string_view module_of(const Instance* instance) {
@@ -54,13 +56,10 @@ ErlNifResourceType* find_type(std::string_view module, std::string_view name) {
     return found == types.end() ? nullptr : *found;
 }
 
-PendingType* find_pending(ErlNifEnv* env, std::string_view name) {
-    if (env->pending_types == nullptr)
-        return nullptr;
-    for (PendingType& pending : *env->pending_types)
-        if (pending.is_new && pending.type->name == name)
-            return &pending;
-    return nullptr;
+void set_callbacks(ErlNifResourceType* type, const ErlNifResourceTypeInit& callbacks) {
+    type->callbacks = callbacks;
+    type->has_destructor = callbacks.dtor != nullptr;
+    type->has_down = callbacks.down != nullptr;
 }
 
 ErlNifResourceType* open_type(ErlNifEnv* env, const char* name,
@@ -77,17 +76,13 @@ ErlNifResourceType* open_type(ErlNifEnv* env, const char* name,
                 pending.type = nullptr;
         } else if ((flags & ERL_NIF_RT_CREATE) != 0) {
             attempt = ERL_NIF_RT_CREATE;
-            if (PendingType* again = find_pending(env, name)) {
-                again->callbacks = callbacks;
-                pending.type = again->type;
-            } else {
-                pending.type = new ErlNifResourceType;
-                pending.type->module = module_of(env->instance);
-                pending.type->name = name;
-                pending.type->callbacks = callbacks;
-                pending.type->owner = env->instance;
-                pending.is_new = true;
-            }
+            // Also if this load has opened one of that name already: as in the VM they are two.
+            pending.type = new ErlNifResourceType;
+            pending.type->module = module_of(env->instance);
+            pending.type->name = name;
+            pending.type->owner = env->instance;
+            set_callbacks(pending.type, callbacks);
+            pending.is_new = true;
         }
     }
     if (pending.type != nullptr) {
@@ -102,16 +97,11 @@ ErlNifResourceType* open_type(ErlNifEnv* env, const char* name,
 
 void free_resource(Resource* resource) {
     resource->magic = 0;
-    std::free(resource);
-}
-
-void run_destructor(ErlNifResourceDtor* destructor, Instance* owner, void* data) {
-    ErlNifEnv* env = env_create(EnvKind::Callback, owner);
-    const std::uint8_t before = current_thread_type;
-    current_thread_type = ERL_NIF_THR_NORMAL_SCHEDULER; // as in the VM
-    destructor(env, data);
-    current_thread_type = before;
-    env_destroy(env);
+    resource->type->live.fetch_sub(1, std::memory_order_relaxed);
+    if (lifetimes_checked())
+        watched_end(resource, ipc::Ending::LastReference);
+    else
+        std::free(resource);
 }
 
 } // namespace
@@ -122,18 +112,34 @@ void types_commit(ErlNifEnv* load_env) {
     if (pending == nullptr)
         return;
     const std::scoped_lock guard(types_lock);
-    for (const PendingType& opened : *pending) {
-        opened.type->callbacks = opened.callbacks;
-        opened.type->owner = load_env->instance;
-        opened.type->has_destructor = opened.callbacks.dtor != nullptr;
+    // Of two that take the same type over the first counts, as in the VM.
+    for (auto opened = pending->rbegin(); opened != pending->rend(); ++opened) {
+        set_callbacks(opened->type, opened->callbacks);
+        opened->type->owner = load_env->instance;
+    }
+    for (const PendingType& opened : *pending)
         if (opened.is_new)
             types.push_back(opened.type);
-    }
 }
 
 void types_rollback(ErlNifEnv* load_env) {
-    delete load_env->pending_types; // a new type's memory stays: the library may have used it
+    const std::unique_ptr<std::vector<PendingType>> pending(load_env->pending_types);
     load_env->pending_types = nullptr;
+    if (pending == nullptr)
+        return;
+    for (const PendingType& opened : *pending)
+        if (opened.is_new) // its memory stays: the library may have used it
+            set_callbacks(opened.type, {});
+}
+
+bool types_hold(const Instance* instance) {
+    const std::scoped_lock guard(types_lock);
+    return std::any_of(types.begin(), types.end(), [&](const ErlNifResourceType* type) {
+        const ErlNifResourceTypeInit& callbacks = type->callbacks;
+        const bool has_any = callbacks.dtor != nullptr || callbacks.stop != nullptr ||
+                             callbacks.down != nullptr || callbacks.dyncall != nullptr;
+        return has_any && type->owner == instance && type->live.load() != 0;
+    });
 }
 
 void types_forget_instance(Instance* instance) {
@@ -148,7 +154,7 @@ void types_forget_instance(Instance* instance) {
         return true;
     });
     for (const ErlNifResourceType* type : forgotten)
-        destructor_ended.wait_for(guard, kDestructorsEnd, [type] { return type->running == 0; });
+        callback_ended.wait_for(guard, kCallbacksEnd, [type] { return type->running == 0; });
 }
 
 void types_unlink_module(const Instance* instance) {
@@ -159,31 +165,86 @@ void types_unlink_module(const Instance* instance) {
 }
 
 void resource_acquire(std::uint64_t handle) {
-    resource_keep(Resource::of_handle(handle));
-}
-
-bool resource_release(std::uint64_t handle) {
-    return Resource::of_handle(handle)->references.fetch_sub(1, std::memory_order_acq_rel) == 1;
-}
-
-void resource_destroy(std::uint64_t handle, void (*on_begun)()) {
     Resource* resource = Resource::of_handle(handle);
-    ErlNifResourceType* type = resource->type;
-    std::unique_lock guard(types_lock);
-    if (auto* destructor = type->callbacks.dtor; destructor != nullptr) {
-        Instance* owner = type->owner;
-        ++type->running;
-        guard.unlock();
+    resource_keep(resource);
+    resource->vm_references.fetch_add(1, std::memory_order_relaxed);
+}
+
+TypeInUse::TypeInUse(ErlNifResourceType* type) : type_(type) {
+    const std::scoped_lock guard(types_lock);
+    ++type->running;
+    callbacks_ = type->callbacks;
+    owner_ = type->owner;
+}
+
+TypeInUse::~TypeInUse() {
+    env_destroy(env_, ipc::Ending::Return);
+    const std::scoped_lock guard(types_lock);
+    --type_->running;
+    callback_ended.notify_all();
+}
+
+ErlNifEnv* TypeInUse::env() {
+    if (env_ == nullptr)
+        env_ = env_create(EnvKind::Callback, owner_);
+    return env_;
+}
+
+namespace {
+
+// Nobody holds it any more.
+void destroy(std::uint64_t handle, void (*on_begun)()) {
+    Resource* resource = Resource::of_handle(handle);
+    {
+        TypeInUse type(resource->type);
         on_begun();
-        run_destructor(destructor, owner, resource->data());
-        guard.lock();
-        --type->running;
-        destructor_ended.notify_all();
-    } else {
-        guard.unlock();
-        on_begun();
+        if (auto* destructor = type.callbacks().dtor; destructor != nullptr) {
+            const std::uint8_t before = current_thread_type;
+            current_thread_type = ERL_NIF_THR_NORMAL_SCHEDULER; // as in the VM
+            destructor(type.env(), resource->data());
+            current_thread_type = before;
+        }
     }
     free_resource(resource);
+}
+
+// The last reference is gone.
+void end_resource(Resource* resource) {
+    monitors_forget(resource);
+    if (resource->type->has_destructor)
+        defer_callback({destroy, resource->handle()});
+    else
+        free_resource(resource);
+}
+
+// The library has let go of what it monitors with: whether Erlang has it the VM can tell when we
+// keep the proxy no more. Takes over a reference.
+void let_vm_decide(std::uint64_t handle, void (*on_begun)()) {
+    upcall(ipc::Upcall::DropAnchor, {handle});
+    on_begun();
+    resource_drop(Resource::of_handle(handle));
+}
+
+// The anchor must not outlive the references of others; the caller has one.
+bool is_held_by_anchor(Resource* resource, std::size_t references) {
+    return references == 2 && resource->anchored.exchange(false, std::memory_order_acq_rel);
+}
+
+} // namespace
+
+// By whoever reads the event ring, one at a time.
+void resource_release(std::uint64_t handle) {
+    Resource* resource = Resource::of_handle(handle);
+    resource->vm_references.fetch_sub(1, std::memory_order_relaxed);
+    auto& references = resource->references;
+    const std::size_t count = references.load(std::memory_order_acquire);
+    if (is_held_by_anchor(resource, count))
+        return defer_callback({let_vm_decide, handle});
+    // Others hold it, so it lives on without a proxy: its monitors went with that one.
+    if (count > 1 && resource->monitors.load(std::memory_order_acquire) != 0)
+        return defer_callback({monitors_renew, handle});
+    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        end_resource(resource);
 }
 
 void resource_drop(Resource* resource) {
@@ -195,15 +256,13 @@ void resource_drop(Resource* resource) {
             consume_events();
             count = references.load(std::memory_order_acquire);
         }
+        if (is_held_by_anchor(resource, count))
+            return defer_callback({let_vm_decide, resource->handle()});
         if (references.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel))
             break;
     }
-    if (count != 1)
-        return;
-    if (resource->type->has_destructor)
-        defer_destroy(resource->handle());
-    else
-        free_resource(resource);
+    if (count == 1)
+        end_resource(resource);
 }
 
 } // namespace cordon::host
@@ -254,7 +313,9 @@ ErlNifResourceType* enif_init_resource_type(ErlNifEnv* env, const char* name,
 }
 
 void* enif_alloc_resource(ErlNifResourceType* type, std::size_t size) {
-    auto* resource = static_cast<Resource*>(std::malloc(sizeof(Resource) + size));
+    const std::size_t bytes = sizeof(Resource) + size;
+    auto* resource =
+        static_cast<Resource*>(lifetimes_checked() ? watched_allocate(bytes) : std::malloc(bytes));
     if (resource == nullptr)
         end_host(cordon::ipc::EndKind::Quota,
                  static_cast<std::uint32_t>(cordon::ipc::QuotaKind::Memory));
@@ -262,11 +323,17 @@ void* enif_alloc_resource(ErlNifResourceType* type, std::size_t size) {
     resource->type = type;
     resource->size = size;
     resource->magic = kResourceMagic;
+    type->live.fetch_add(1, std::memory_order_relaxed);
+    new (&resource->monitors) std::atomic<std::uint32_t>(0);
+    new (&resource->vm_references) std::atomic<std::uint32_t>(0);
+    new (&resource->anchored) std::atomic<bool>(false);
+    resource->can_monitor = type->has_down.load(std::memory_order_relaxed);
     return resource->data();
 }
 
 void enif_keep_resource(void* data) {
     resource_keep(Resource::of(data));
+    monitors_outlive_terms(Resource::of(data));
 }
 void enif_release_resource(void* data) {
     resource_drop(Resource::of(data));
@@ -279,22 +346,23 @@ ERL_NIF_TERM enif_make_resource(ErlNifEnv* env, void* data) {
     Resource* resource = Resource::of(data);
     resource_keep(resource);
     env_hold(env, resource);
+    if (env->kind == EnvKind::Independent)
+        monitors_outlive_terms(resource);
     Word* words = env_words(env, 2);
     words[0] = term::make_header(Kind::Resource, 1);
     words[1] = resource->handle();
     return boxed_word(words);
 }
 
-// The bytes are copied: the resource's memory isn't in the segment, and may be gone after a
-// restart. So the binary doesn't keep the resource, and enif_get_resource on it finds none.
-ERL_NIF_TERM enif_make_resource_binary(ErlNifEnv* env, void*, const void* data, std::size_t size) {
-    return make_copied_binary(env, data, size);
-}
-
 int enif_get_resource(ErlNifEnv*, ERL_NIF_TERM term, ErlNifResourceType* type, void** data) {
-    if (!is_kind(term, Kind::Resource) || object(term)[1] == 0)
+    Word handle = 0;
+    if (is_kind(term, Kind::Resource))
+        handle = object(term)[1];
+    else if (is_kind(term, Kind::ResourceBinary))
+        handle = object(term)[2];
+    if (handle == 0)
         return 0;
-    Resource* resource = Resource::of_handle(object(term)[1]);
+    Resource* resource = Resource::of_handle(handle);
     if (resource->type != type || resource->magic != kResourceMagic)
         return 0;
     *data = resource->data();
@@ -314,12 +382,9 @@ int enif_dynamic_resource_call(ErlNifEnv* env, ERL_NIF_TERM module, ERL_NIF_TERM
         return 1;
     std::unique_lock guard(types_lock);
     auto* call = type->callbacks.dyncall;
-    Instance* owner = type->owner;
     guard.unlock();
     if (call == nullptr)
         return 1;
-    Instance* caller = std::exchange(env->instance, owner);
-    call(env, data, call_data);
-    env->instance = caller;
+    call(env, data, call_data); // with the caller's environment, as in the VM
     return 0;
 }

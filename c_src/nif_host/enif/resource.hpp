@@ -14,9 +14,11 @@ struct enif_resource_type_t {
     ErlNifResourceTypeInit callbacks; // members that the library didn't give are nullptr
     cordon::host::Instance* owner;
     bool linked = true; // found by its name
-    int running = 0;    // destructors that are under way
+    int running = 0;    // callbacks that are under way
     // What may be read without types_lock; all else is guarded by it.
     std::atomic<bool> has_destructor{false};
+    std::atomic<bool> has_down{false};
+    std::atomic<std::size_t> live{0}; // resources of it
 };
 
 namespace cordon::host {
@@ -26,17 +28,16 @@ namespace cordon::host {
 // enif_open_resource_type only acts when load or upgrade succeeds.
 void types_commit(ErlNifEnv* load_env);
 void types_rollback(ErlNifEnv* load_env);
+// As in the VM an instance is not unloaded as long as there are resources that its callbacks are
+// for.
+bool types_hold(const Instance* instance);
 void types_forget_instance(Instance* instance); // at unload
 // Before `load` (not `upgrade`) of a module: what an earlier instance of it has opened is of purged
 // code. Its resources live on, but the names are free.
 void types_unlink_module(const Instance* instance);
 
 void resource_acquire(std::uint64_t handle); // the VM has a proxy of it now
-bool resource_release(
-    std::uint64_t handle); // the VM dropped it; true: the caller has to destroy it
-// Runs the destructor, frees. `on_begun` is called before: from then on the destructor runs to its
-// end though the type be forgotten.
-void resource_destroy(std::uint64_t handle, void (*on_begun)());
+void resource_release(std::uint64_t handle); // the VM has dropped it
 
 // --- for the enif_* functions -----------------------------------------------------------------
 
@@ -45,6 +46,11 @@ struct alignas(16) Resource {
     ErlNifResourceType* type;
     std::size_t size;
     std::uint64_t magic; // kResourceMagic while it lives
+    std::atomic<std::uint32_t> monitors;
+    std::atomic<std::uint32_t>
+        vm_references;          // of `references`; written by who reads the event ring
+    std::atomic<bool> anchored; // the VM's proxy is kept although Erlang may have no term of it
+    bool can_monitor;           // its type had a down callback when it was made
     void* data() { return this + 1; }
     static Resource* of(void* data) { return static_cast<Resource*>(data) - 1; }
     static Resource* of_handle(std::uint64_t handle) { return reinterpret_cast<Resource*>(handle); }
@@ -57,5 +63,23 @@ inline void resource_keep(Resource* resource) {
     resource->references.fetch_add(1, std::memory_order_relaxed);
 }
 void resource_drop(Resource* resource); // one of the host's own references
+
+// While this lives callbacks of the type may run to their end, though the type be forgotten: who
+// unmaps their code waits for it.
+class TypeInUse {
+  public:
+    explicit TypeInUse(ErlNifResourceType* type);
+    ~TypeInUse();
+    TypeInUse(const TypeInUse&) = delete;
+    TypeInUse& operator=(const TypeInUse&) = delete;
+    const ErlNifResourceTypeInit& callbacks() const { return callbacks_; }
+    ErlNifEnv* env(); // that callbacks get: with the private data of the type's owner
+
+  private:
+    ErlNifResourceType* type_;
+    ErlNifResourceTypeInit callbacks_;
+    Instance* owner_;
+    ErlNifEnv* env_ = nullptr;
+};
 
 } // namespace cordon::host

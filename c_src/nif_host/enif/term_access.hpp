@@ -44,14 +44,14 @@ inline bool is_whole_binary(Word w) {
     if (!term::is_boxed(w))
         return false;
     const Kind kind = kind_of(w);
-    return kind == Kind::Binary || kind == Kind::BinaryRef;
+    return kind == Kind::Binary || kind == Kind::BinaryRef || kind == Kind::ResourceBinary;
 }
 
 struct Bytes {
     unsigned char* data;
     std::size_t size;
 };
-// Of a Binary or BinaryRef.
+// Of a Binary, BinaryRef or ResourceBinary.
 inline Bytes binary_bytes(Word boxed) {
     Word* words = object(boxed);
     const std::size_t size = term::header_size(words[0]);
@@ -67,6 +67,20 @@ inline std::string_view external_bytes(Word boxed) {
     if (!bytes.empty() && bytes.front() == '\x83')
         bytes.remove_prefix(1);
     return bytes;
+}
+
+inline bool is_bitstring(Word w) {
+    return is_whole_binary(w) || is_external(w, term::ExternalType::Bitstring);
+}
+// The whole bytes of a bitstring: the bits behind them are not looked at, as in the VM.
+inline Bytes whole_bytes(Word bitstring) {
+    if (is_whole_binary(bitstring))
+        return binary_bytes(bitstring);
+    // In external format: tag, four bytes of length, number of bits in the last byte, bytes.
+    constexpr std::size_t kHead = 6;
+    const std::string_view external = external_bytes(bitstring).substr(kHead);
+    const auto* data = reinterpret_cast<const unsigned char*>(external.data());
+    return {const_cast<unsigned char*>(data), external.size() - 1};
 }
 
 inline double float_value(Word boxed) {

@@ -35,6 +35,7 @@ inline ErlNifTermType boxed_type(Word boxed) {
         return ERL_NIF_TERM_TYPE_INTEGER;
     case Kind::Binary:
     case Kind::BinaryRef:
+    case Kind::ResourceBinary:
         return ERL_NIF_TERM_TYPE_BITSTRING;
     case Kind::FlatMap:
     case Kind::HashMap:

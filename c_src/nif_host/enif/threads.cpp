@@ -1,10 +1,12 @@
-// Threads and what belongs to a thread. All of it is the host's own.
+// Threads. All of them are the host's own.
 #include "nif_host/enif/threads.hpp"
 
 #include "nif_host/enif/exported.hpp"
 #include "nif_host/host_context.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <memory>
 
 namespace {
@@ -15,6 +17,10 @@ thread_local std::unique_ptr<ErlDrvTid_> adopted_tid;
 
 void* run_thread(void* raw) {
     own_tid = static_cast<ErlNifTid>(raw);
+    if (own_tid->is_named) { // the kernel's names are short
+        const std::string shown = std::string(own_tid->name.get()).substr(0, 15);
+        pthread_setname_np(pthread_self(), shown.c_str());
+    }
     return own_tid->function(own_tid->argument);
 }
 
@@ -23,9 +29,10 @@ std::size_t stack_bytes(const ErlNifThreadOpts* options) {
     const std::size_t usual = cordon::host::context().stack_bytes;
     if (options == nullptr || options->suggested_stack_size < 0)
         return usual;
-    // A suggestion that fits the VM's own threads may be too little here, never too much.
-    return std::max(static_cast<std::size_t>(options->suggested_stack_size) * kKiloWord,
-                    std::size_t{256} << 10);
+    // A suggestion that fits the VM's own threads may be too little here; one that is too much is
+    // cut, as there.
+    return std::clamp(static_cast<std::size_t>(options->suggested_stack_size) * kKiloWord,
+                      std::size_t{256} << 10, std::size_t{256} << 20);
 }
 
 } // namespace
@@ -39,8 +46,8 @@ void enif_thread_opts_destroy(ErlNifThreadOpts* options) {
 
 int enif_thread_create(char* name, ErlNifTid* tid, void* (*function)(void*), void* argument,
                        ErlNifThreadOpts* options) {
-    auto thread =
-        std::make_unique<ErlDrvTid_>(ErlDrvTid_{{}, cordon::host::Name(name), function, argument});
+    auto thread = std::make_unique<ErlDrvTid_>(
+        ErlDrvTid_{{}, cordon::host::Name(name), name != nullptr, function, argument});
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, stack_bytes(options));
@@ -56,7 +63,7 @@ int enif_thread_create(char* name, ErlNifTid* tid, void* (*function)(void*), voi
 ErlNifTid enif_thread_self() {
     if (own_tid == nullptr) {
         adopted_tid = std::make_unique<ErlDrvTid_>(
-            ErlDrvTid_{pthread_self(), cordon::host::Name(nullptr), nullptr, nullptr});
+            ErlDrvTid_{pthread_self(), cordon::host::Name(nullptr), false, nullptr, nullptr});
         own_tid = adopted_tid.get();
     }
     return own_tid;
@@ -67,10 +74,14 @@ int enif_equal_tids(ErlNifTid a, ErlNifTid b) {
 }
 
 void enif_thread_exit(void* result) {
+    if (own_tid == nullptr)
+        std::abort(); // as the VM does: this thread is not the library's to end
     pthread_exit(result);
 }
 
 int enif_thread_join(ErlNifTid tid, void** result) {
+    if (tid->function == nullptr)
+        return EINVAL;
     void* ignored;
     const int error = pthread_join(tid->thread, result != nullptr ? result : &ignored);
     if (error == 0)
@@ -79,25 +90,5 @@ int enif_thread_join(ErlNifTid tid, void** result) {
 }
 
 char* enif_thread_name(ErlNifTid tid) {
-    return tid->name.get();
-}
-
-int enif_tsd_key_create(char*, ErlNifTSDKey* key) {
-    pthread_key_t created;
-    const int error = pthread_key_create(&created, nullptr);
-    if (error == 0)
-        *key = static_cast<ErlNifTSDKey>(created);
-    return error;
-}
-
-void enif_tsd_key_destroy(ErlNifTSDKey key) {
-    pthread_key_delete(static_cast<pthread_key_t>(key));
-}
-
-void enif_tsd_set(ErlNifTSDKey key, void* data) {
-    pthread_setspecific(static_cast<pthread_key_t>(key), data);
-}
-
-void* enif_tsd_get(ErlNifTSDKey key) {
-    return pthread_getspecific(static_cast<pthread_key_t>(key));
+    return tid == nullptr ? nullptr : tid->name.get();
 }

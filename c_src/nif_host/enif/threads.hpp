@@ -1,23 +1,19 @@
 // What the opaque thread and lock types of the C API are.
 #pragma once
 
-#include <optional>
 #include <pthread.h>
 #include <string>
 
 namespace cordon::host {
 
-// The name that a library gave, or none.
+// The name that a library gave; the VM's for none.
 class Name {
   public:
-    explicit Name(const char* name) {
-        if (name != nullptr)
-            text_ = name;
-    }
-    char* get() { return text_ ? text_->data() : nullptr; }
+    explicit Name(const char* name) : text_(name == nullptr ? "unknown" : name) {}
+    char* get() { return text_.data(); }
 
   private:
-    std::optional<std::string> text_;
+    std::string text_;
 };
 
 } // namespace cordon::host
@@ -25,7 +21,8 @@ class Name {
 struct ErlDrvTid_ {
     pthread_t thread;
     cordon::host::Name name;
-    void* (*function)(void*);
+    bool is_named;
+    void* (*function)(void*); // nullptr: not made by enif_thread_create
     void* argument;
 };
 

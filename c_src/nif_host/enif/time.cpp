@@ -1,6 +1,7 @@
 // Time. The VM corrects its clock, so its time can only be asked for.
 #include "nif_host/enif/env.hpp"
 #include "nif_host/enif/exported.hpp"
+#include "nif_host/enif/thread_kind.hpp"
 #include "nif_host/upcall_client.hpp"
 
 #include <array>
@@ -18,13 +19,17 @@ bool known(ErlNifTimeUnit unit) {
     return static_cast<unsigned>(unit) < kPerSecond.size();
 }
 
+// Near the smallest time it wraps around, as the VM's does.
 ErlNifTime floor_divide(ErlNifTime a, ErlNifTime b) {
-    return a / b - (a % b != 0 && a < 0 ? 1 : 0);
+    return a < 0 ? static_cast<ErlNifTime>(static_cast<Word>(a) - static_cast<Word>(b - 1)) / b
+                 : a / b;
 }
 
+// Only schedulers are told: threads of the library's own get an error, as in the VM.
 ErlNifTime ask(ipc::Upcall op, ErlNifTimeUnit unit) {
-    return known(unit) ? static_cast<ErlNifTime>(upcall(op, {static_cast<Word>(unit)}))
-                       : ERL_NIF_TIME_ERROR;
+    return known(unit) && current_thread_type != ERL_NIF_THR_UNDEFINED
+               ? static_cast<ErlNifTime>(upcall(op, {static_cast<Word>(unit)}))
+               : ERL_NIF_TIME_ERROR;
 }
 
 } // namespace
