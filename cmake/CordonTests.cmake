@@ -3,6 +3,12 @@ enable_testing()
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
+# Counts which functions of the API fixtures call (test/coverage/enif_calls.c says how).
+add_library(cordon_enif_calls OBJECT "${CMAKE_SOURCE_DIR}/test/coverage/enif_calls.c")
+target_compile_definitions(cordon_enif_calls PRIVATE _GNU_SOURCE)
+target_include_directories(cordon_enif_calls PRIVATE "${CMAKE_SOURCE_DIR}/c_src")
+target_compile_options(cordon_enif_calls PRIVATE -Wall -Wextra -Wconversion -Werror)
+
 # A NIF library as a user would build it: none of cordon's flags, only erl_nif.h and include/.
 # Extra arguments are compile definitions.
 function(cordon_nif_library name source)
@@ -14,7 +20,7 @@ function(cordon_nif_library name source)
   target_include_directories(${name} SYSTEM PRIVATE "${ERL_INCLUDE}" "${CMAKE_SOURCE_DIR}/include")
   target_compile_options(${name} PRIVATE -Wall)
   target_compile_definitions(${name} PRIVATE ${ARGN})
-  target_link_libraries(${name} PRIVATE Threads::Threads)
+  target_link_libraries(${name} PRIVATE Threads::Threads $<TARGET_OBJECTS:cordon_enif_calls>)
 endfunction()
 
 add_custom_target(cordon_fixtures)
@@ -25,6 +31,56 @@ foreach(source IN LISTS fixture_sources)
   cordon_nif_library(${name} "${source}")
   add_dependencies(cordon_fixtures ${name})
 endforeach()
+
+# Libraries of early versions of the API: one source, a library for each (test/fixtures/old_api).
+function(cordon_old_library name)
+  cordon_nif_library(${name} "${CMAKE_SOURCE_DIR}/test/fixtures/old_api/fx_old.c" ${ARGN})
+  add_dependencies(cordon_fixtures ${name})
+endfunction()
+foreach(minor RANGE 0 15)
+  cordon_old_library(fx_old_2_${minor} OLD_MINOR=${minor})
+  if(minor MATCHES "^(0|4|7|11|14)$")
+    cordon_old_library(fx_old_2_${minor}_next OLD_MINOR=${minor} OLD_GENERATION=2)
+  endif()
+endforeach()
+foreach(claim 0_1 1_0 2_99 3_0 3_14)
+  string(REPLACE "_" ";" parts ${claim})
+  list(GET parts 0 major)
+  list(GET parts 1 minor)
+  cordon_old_library(fx_old_is_${claim} OLD_MINOR=14 OLD_MAJOR=${major} OLD_CLAIM=${minor})
+endforeach()
+cordon_old_library(fx_old_variant_0 OLD_MINOR=0 OLD_VARIANT="beam.halfword")
+cordon_old_library(fx_old_variant_1 OLD_MINOR=1 OLD_VARIANT="beam.halfword")
+cordon_old_library(fx_old_variant_14 OLD_MINOR=14 OLD_VARIANT="beam.other")
+cordon_old_library(fx_old_variant_empty OLD_MINOR=14 OLD_VARIANT="")
+cordon_old_library(fx_old_flags_3 OLD_MINOR=7 OLD_FLAGS=3)
+cordon_old_library(fx_old_flags_4 OLD_MINOR=14 OLD_FLAGS=4)
+cordon_old_library(fx_old_underscore OLD_MINOR=0 OLD_INIT=_nif_init)
+
+# One library in C++ in the ways that libraries are linked, and one in Rust where there is rustc.
+set(languages "${CMAKE_SOURCE_DIR}/test/fixtures/languages")
+foreach(variant plain now lazy static)
+  cordon_nif_library(fx_cxx_${variant} "${languages}/fx_cxx.cpp")
+  add_dependencies(cordon_fixtures fx_cxx_${variant})
+endforeach()
+target_compile_options(fx_cxx_now PRIVATE -fno-plt)
+target_link_options(fx_cxx_now PRIVATE -Wl,-z,now)
+target_link_options(fx_cxx_lazy PRIVATE -Wl,-z,lazy)
+target_link_options(fx_cxx_static PRIVATE -static-libstdc++ -static-libgcc)
+cordon_nif_library(fx_statics "${languages}/fx_statics.cpp")
+cordon_nif_library(fx_plugin "${languages}/fx_plugin.c")
+add_dependencies(cordon_fixtures fx_statics fx_plugin)
+find_program(CORDON_RUSTC rustc PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(CORDON_RUSTC rustc)
+if(CORDON_RUSTC)
+  set(fx_rust "${CMAKE_BINARY_DIR}/fixtures/fx_rust.so")
+  add_custom_command(OUTPUT "${fx_rust}"
+    COMMAND "${CORDON_RUSTC}" --edition 2018 -O -C strip=symbols
+      -o "${fx_rust}" "${languages}/fx_rust.rs"
+    DEPENDS "${languages}/fx_rust.rs" VERBATIM)
+  add_custom_target(fx_rust ALL DEPENDS "${fx_rust}")
+  add_dependencies(cordon_fixtures fx_rust)
+endif()
 
 # Programs that tests start things with, beside the fixtures.
 file(GLOB tool_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/test/tools/*.c")

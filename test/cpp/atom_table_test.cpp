@@ -25,9 +25,9 @@ TEST_F(AtomTable, HasTheWellKnownAtomsAtTheirPlaces) {
 }
 
 TEST_F(AtomTable, KeepsTextAndCountsCharacters) {
-    const std::uint32_t plain = writer_.append("hello");
-    const std::uint32_t accented = writer_.append("h\xC3\xA9llo\xCE\xBB");
-    const std::uint32_t empty = writer_.append("");
+    const std::uint32_t plain = writer_.append("hello", 7);
+    const std::uint32_t accented = writer_.append("h\xC3\xA9llo\xCE\xBB", 3);
+    const std::uint32_t empty = writer_.append("", 0);
     EXPECT_EQ("hello", view_.text(plain));
     EXPECT_EQ(5U, view_.chars(plain));
     EXPECT_EQ("h\xC3\xA9llo\xCE\xBB", view_.text(accented));
@@ -37,7 +37,7 @@ TEST_F(AtomTable, KeepsTextAndCountsCharacters) {
 
 TEST_F(AtomTable, RefusesTextThatNoAtomHas) {
     const std::uint32_t before = view_.count();
-    EXPECT_EQ(kMaxAtoms, writer_.append(std::string(kMaxAtomBytes + 1, 'a')));
+    EXPECT_EQ(kMaxAtoms, writer_.append(std::string(kMaxAtomBytes + 1, 'a'), 0));
     EXPECT_EQ(before, view_.count());
 }
 
@@ -53,7 +53,7 @@ TEST_F(AtomTable, PublishedEntriesAreCompleteForAConcurrentReader) {
         }
     });
     for (std::uint32_t i = 0; i < kAtoms; ++i)
-        writer_.append("atom_" + std::to_string(i));
+        writer_.append("atom_" + std::to_string(i), 0);
     reader.join();
 }
 

@@ -102,7 +102,7 @@ TEST_F(EnifBinary, BytesOutliveTheEnvironmentThatMadeThem) {
     const std::string large(5000, 'z');
     const Word copy = enif_make_copy(other, binary(large));
     const std::uint64_t before = host::context().heap->free_bytes();
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
     EXPECT_EQ(bytes_of(copy), large);
     enif_free_env(other);
     EXPECT_GT(host::context().heap->free_bytes(), before) << "the last reference frees it";

@@ -45,7 +45,7 @@ TEST_F(EnifChain, AMillionStepsInBoundedMemory) {
     const std::uint64_t before = host::context().heap->free_bytes();
     EXPECT_EQ(run(integer(1'000'000), carried), 10'000 + 10 + 5 + 4);
     EXPECT_LT(before - host::context().heap->free_bytes(), 16U << 20);
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
 }
 
 TEST_F(EnifChain, GrowingResultIsLinear) {
@@ -147,16 +147,16 @@ TEST_F(EnifChain, TimesliceIsTheStepsOwn) {
 }
 
 TEST_F(EnifChain, ResetGivesAllMemoryBack) {
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
     tuple({integer(1)});
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
     EXPECT_TRUE(host::env_is_clean(env));
     const std::uint64_t before = host::context().heap->free_bytes();
     for (int i = 0; i < 1000; ++i)
         binary(std::string(static_cast<std::size_t>(i) * 10, 'x'));
     nested(atom("x"), 100'000);
     EXPECT_FALSE(host::env_is_clean(env));
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
     EXPECT_TRUE(host::env_is_clean(env));
     EXPECT_EQ(host::context().heap->free_bytes(), before);
 }

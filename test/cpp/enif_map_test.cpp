@@ -119,7 +119,7 @@ TEST_F(EnifMap, BigFlatMapIsLookedUpThroughItsTable) {
         key = value; // terms that don't lie in the environment
     const Word numbers = beam.flat_map(pairs);
     EXPECT_EQ(value(numbers, integer(40'000)), 40'000);
-    host::env_reset(env); // the table goes with the rest
+    host::env_reset(env, ipc::Ending::Return); // the table goes with the rest
     EXPECT_EQ(value(numbers, integer(40'000)), 40'000);
 }
 

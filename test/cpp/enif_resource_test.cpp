@@ -33,7 +33,7 @@ class EnifResource : public HostTest {
     }
     ~EnifResource() override {
         host::types_forget_instance(&instance);
-        host::env_destroy(load_env);
+        host::env_destroy(load_env, ipc::Ending::Return);
     }
     ErlNifResourceType* open(const char* name = "counted",
                              ErlNifResourceFlags flags = ERL_NIF_RT_CREATE) {
@@ -92,7 +92,7 @@ TEST_F(EnifResource, LastReleaseDestroysOnce) {
     ASSERT_EQ(enif_get_resource(env, word, type, &got), 1);
     EXPECT_EQ(got, data);
     EXPECT_EQ(destroyed, 0);
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
     EXPECT_TRUE(destroyed_within_a_second(1));
     EXPECT_EQ(private_data_seen, &private_data);
 }
@@ -127,7 +127,7 @@ TEST_F(EnifResource, TheVmsProxyKeepsIt) {
     enif_make_resource(env, data);
     beam.event(ipc::EventKind::Acquire, handle); // still in the ring when ours are dropped
     enif_release_resource(data);
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     EXPECT_EQ(destroyed, 0);
     beam.event(ipc::EventKind::Release, handle);
@@ -142,7 +142,7 @@ TEST_F(EnifResource, CopiesHoldIt) {
     ErlNifEnv* other = enif_alloc_env();
     const Word copy = enif_make_copy(other, tuple({enif_make_resource(env, data)}));
     enif_release_resource(data);
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     EXPECT_EQ(destroyed, 0);
     int arity;
@@ -158,7 +158,8 @@ TEST_F(EnifResource, NamesAreFreeAgainWhenTheModuleWasPurged) {
     ErlNifResourceType* type = open();
     host::types_commit(load_env);
     void* data = make(type);
-    host::Instance second = instance;
+    host::Instance second;
+    second.entry = instance.entry; // of the same module
     host::types_unlink_module(&second);
     load_env->instance = &second;
     ErlNifResourceType* again = open();
@@ -169,7 +170,7 @@ TEST_F(EnifResource, NamesAreFreeAgainWhenTheModuleWasPurged) {
     void* got;
     EXPECT_EQ(enif_get_resource(env, word, again, &got), 0);
     enif_release_resource(data);
-    host::env_reset(env);
+    host::env_reset(env, ipc::Ending::Return);
     EXPECT_TRUE(destroyed_within_a_second(1)) << "by the old type's destructor";
     host::types_forget_instance(&second);
 }

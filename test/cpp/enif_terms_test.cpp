@@ -25,7 +25,8 @@ TEST_F(EnifTerms, Types) {
     const Word bits = beam.external(term::ExternalType::Bitstring, "M");
     EXPECT_EQ(enif_term_type(env, bits), ERL_NIF_TERM_TYPE_BITSTRING);
     EXPECT_FALSE(enif_is_binary(env, bits));
-    EXPECT_TRUE(enif_is_exception(env, 0));
+    EXPECT_FALSE(enif_is_exception(env, 0)) << "none is pending";
+    EXPECT_TRUE(enif_is_exception(env, enif_make_badarg(env)));
 }
 
 TEST_F(EnifTerms, ListsAndTuples) {

@@ -168,15 +168,26 @@ class FakeBeam {
     Word atom_locked(std::string_view text) {
         const auto [found, is_new] = atoms_.try_emplace(std::string(text), 0);
         if (is_new)
-            found->second = term::make_atom(writer_->append(text));
+            found->second = term::make_atom(writer_->append(text, 0));
         return found->second;
+    }
+
+    // This VM iterates big maps from the last pair that it was given to the first.
+    Word reversed_numbers(std::uint64_t size) {
+        std::string bytes(4 * size, '\0');
+        for (std::uint32_t i = 0; i < size; ++i) {
+            const auto number = static_cast<std::uint32_t>(size - 1 - i);
+            std::memcpy(bytes.data() + 4 * std::size_t{i}, &number, 4);
+        }
+        return binary(bytes);
     }
 
     static std::string_view text(const auto& arguments, std::size_t i = 0) {
         return {reinterpret_cast<const char*>(arguments[i]), arguments[i + 1]};
     }
 
-    std::array<Word, 2> answer(ipc::Upcall op, const std::array<Word, ipc::kUpcallArguments>& a) {
+    std::array<Word, ipc::kAnswerWords> answer(ipc::Upcall op,
+                                               const std::array<Word, ipc::kUpcallArguments>& a) {
         const std::scoped_lock guard(lock_);
         switch (op) {
         case ipc::Upcall::MakeAtom:
@@ -213,8 +224,12 @@ class FakeBeam {
                 return {binary({"\x83Xw\1n\0\0\0\x4D\0\0\0\0\0\0\0\0", 17})};
             return {binary("\x83j")};
         case ipc::Upcall::BinaryToTerm:
-            return {text(a) == "\x83j" ? std::array<Word, 2>{term::kNil, 2}
-                                       : std::array<Word, 2>{0, 0}};
+            return {text(a) == "\x83j" ? std::array<Word, ipc::kAnswerWords>{term::kNil, 2}
+                                       : std::array<Word, ipc::kAnswerWords>{0, 0}};
+        case ipc::Upcall::Print:
+            return {binary("printed by the VM"), 17};
+        case ipc::Upcall::MapOrder:
+            return {reversed_numbers(term::header_size(*host::object(a[0])))};
         case ipc::Upcall::Hash:
             return {1234};
         case ipc::Upcall::Compare:
@@ -248,7 +263,7 @@ class HostTest : public ::testing::Test {
         env = host::env_create(host::EnvKind::Call, &instance);
         host::env_set_call(env, &instance, kAlivePid, ERL_NIF_THR_NORMAL_SCHEDULER);
     }
-    ~HostTest() override { host::env_destroy(env); }
+    ~HostTest() override { host::env_destroy(env, ipc::Ending::Return); }
 
     Word atom(const char* text) { return enif_make_atom(env, text); }
     Word integer(long value) { return enif_make_long(env, value); }
