@@ -9,7 +9,7 @@
         [a_resource, not_a_resource, identity, identity_in_data, other_process,
          external_format, revived_only_while_alive, collected, collected_in_message,
          collected_before_next_call, short_lived, kept_by_library, many_resources,
-         size_of, resource_binary, resource_binary_outlives,
+         killed_caller, size_of, resource_binary, resource_binary_outlives,
          private_data, load_info, load_info_big, load_fails, load_fails_then_works,
          upgrade, upgrade_fails, upgrade_to_another_file, no_upgrade_callback, reload_with_live_resource,
          unload_after_destructors]).
@@ -18,8 +18,8 @@ all() ->
     [{group, native}, {group, isolated}].
 
 groups() ->
-    [{native, [], [monitor_down | ?CASES]},
-     {isolated, [], [monitors_not_yet | ?CASES]}].
+    [{native, [], ?CASES},
+     {isolated, [], ?CASES}].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -136,6 +136,19 @@ many_resources(_) ->
     ?assertEqual(10000 * 10001 div 2, Sum),
     fx:wait_until(fun() -> fx_resource:destroyed_count() =:= Before + 10000 end, 20000).
 
+%% The caller is killed while a call uses its resource, the only one that had it.
+killed_caller(_) ->
+    Self = self(),
+    [begin
+         Pid = spawn(fun() -> fx_resource:Function(fx_resource:new_thing(N, Self), 300) end),
+         timer:sleep(After),
+         exit(Pid, kill),
+         Told = [receive {What, N} -> What after 5000 -> error({not_told, Function}) end || _ <- [1, 2]],
+         ?assertEqual({Function, [slept, destroyed]}, {Function, Told}),
+         ?assertEqual(N, fx_resource:slept_with())
+     end || {N, Function, After} <- [{31, sleep_with_dirty, 100}, {32, sleep_with, 100},
+                                     {33, sleep_with, 10}, {34, sleep_with, 200}]].
+
 size_of(_) ->
     ?assertEqual(true, fx_resource:size_of(fx_resource:new_thing(1))).
 
@@ -147,28 +160,6 @@ resource_binary_outlives(_) ->
     {_, Text} = in_process(fun() -> fx_resource:text(fx_resource:new_thing(13)) end),
     erlang:garbage_collect(),
     ?assertEqual(<<"resource memory">>, Text).
-
-monitor_down(_) ->
-    Thing = fx_resource:new_thing(14, self()),
-    Pid = spawn(fun() -> receive stop -> ok end end),
-    ?assertEqual(0, fx_resource:watch(Thing, Pid)),
-    Pid ! stop,
-    receive {down, 14} -> ok after 5000 -> error(no_down) end,
-    ?assertEqual(1, fx_resource:watch(Thing, Pid)),
-    ?assertEqual(14, fx_resource:number(Thing)).
-
-%% What is not there yet ends the call with its name, in the error and in the log.
-monitors_not_yet(_) ->
-    Thing = fx_resource:new_thing(14, self()),
-    fx_log:install(),
-    ?assertError({enif_unsupported, enif_monitor_process}, fx_resource:watch(Thing, self())),
-    Logged = fx_log:wait(fun(#{msg := {report, #{label := {cordon, enif_unsupported}}}}) -> true;
-                            (_) -> false
-                         end),
-    fx_log:remove(),
-    ?assertMatch([#{level := warning}], Logged),
-    ?assertMatch([_ | _], string:find(fx_log:text(hd(Logged)), "enif_monitor_process")),
-    ?assertEqual(15, fx_resource:number(fx_resource:new_thing(15))).
 
 private_data(_) ->
     First = fx_resource:counter(),
