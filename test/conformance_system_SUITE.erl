@@ -2,14 +2,17 @@
 %%% time, environment, ports.
 -module(conformance_system_SUITE).
 
--compile([export_all, nowarn_export_all]).
+-compile([export_all, nowarn_export_all, {nowarn_deprecated_function, [{erlang, now, 0}]}]).
 
 -include_lib("stdlib/include/assert.hrl").
 
 -define(CASES,
-        [system_info, environment, environment_changes, convert_time, time_offset,
+        [system_info, system_info_of_old_libraries, environment, environment_changes,
+         long_environment, convert_time, convert_time_limits, monotonic_exactly,
+         now_is_increasing, unique_integers, unique_in_threads, dead_and_dying, closed_port, time_offset,
          monotonic_units, erlang_now, cpu_time, internal_hash, variadic_print, threads,
-         locks, queues, vectors, undefined_pid, caller_alive, ports, memory]).
+         locks, queues, vectors, undefined_pid, caller_alive, ports,
+         ports_from_dirty, memory]).
 
 %% As the fixture numbers them.
 -define(UNITS, [{0, second}, {1, millisecond}, {2, microsecond}, {3, nanosecond}]).
@@ -18,7 +21,7 @@ all() ->
     [{group, native}, {group, isolated}].
 
 groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
+    [{native, [], ?CASES}, {isolated, [], [closed_port_from_dirty | ?CASES]}].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -36,6 +39,88 @@ system_info(Config) ->
     ?assertEqual(erlang:system_info(otp_release), lists:nth(4, Info)),
     ?assertEqual(erlang:system_info(schedulers), lists:nth(8, Info)),
     fx:same(Config, system_info, Info).
+
+%% A library that knows a shorter record gives its size.
+system_info_of_old_libraries(Config) ->
+    Ends = fx_system:system_info_ends(),
+    fx:same(Config, system_info_part, [fx_system:system_info_part(End) || End <- Ends]),
+    [?assertMatch({_, _, true}, fx_system:system_info_part(End)) || End <- Ends].
+
+%% Longer than any buffer on the way, and not of ASCII.
+long_environment(Config) ->
+    [begin
+         true = os:putenv("CORDON_TEST_LONG", Value),
+         Bytes = unicode:characters_to_binary(Value),
+         Size = byte_size(Bytes),
+         ?assertEqual({0, Size, Bytes}, fx_system:get_long_env("CORDON_TEST_LONG", Size + 1)),
+         ?assertMatch({1, _, <<>>}, fx_system:get_long_env("CORDON_TEST_LONG", Size)),
+         fx:same(Config, {long_environment, Size},
+                 [element(1, fx_system:get_long_env("CORDON_TEST_LONG", S))
+                  || S <- [1, Size - 1, Size, Size + 1, Size + 2, 2 * Size + 10]])
+     end || Value <- ["xy", lists:duplicate(255, $a), lists:duplicate(256, $b),
+                      lists:duplicate(100000, $c), [16#e9, 16#3b1, 16#1f600]]],
+    true = os:unsetenv("CORDON_TEST_LONG").
+
+%% No conversion is so large that it differs, and none rounds towards zero.
+convert_time_limits(Config) ->
+    Limits = [9223372036, -9223372036, 1 bsl 62, -(1 bsl 62), 1 bsl 63 - 1, -(1 bsl 63) + 1, -1,
+              -999999999, -1000000000, -1000000001],
+    fx:same(Config, convert_time_limits,
+            [{T, F, N, fx_system:convert_time(T, F, N)}
+             || T <- Limits, {F, _} <- ?UNITS, {N, _} <- ?UNITS]).
+
+%% Between two of its caller's, each time.
+monotonic_exactly(_) ->
+    [begin
+         A = erlang:monotonic_time(nanosecond),
+         B = fx_system:monotonic(3),
+         C = erlang:monotonic_time(nanosecond),
+         ?assert(A =< B andalso B =< C, {A, B, C})
+     end || _ <- lists:seq(1, 10000)].
+
+%% Neither the VM nor the library ever gets a time twice.
+now_is_increasing(_) ->
+    Times = [case I rem 2 of 0 -> erlang:now(); 1 -> fx_system:erlang_now() end
+             || I <- lists:seq(1, 10000)],
+    ?assertEqual(Times, lists:usort(Times)).
+
+%% In one order with those that the VM gives. {positive, monotonic, both} are 1, 2 and 3.
+unique_integers(_) ->
+    Monotonic = [case I rem 2 of
+                     0 -> erlang:unique_integer([monotonic]);
+                     1 -> fx_system:unique(2)
+                 end || I <- lists:seq(1, 5000)],
+    ?assertEqual(Monotonic, lists:usort(Monotonic)),
+    Both = [case I rem 2 of
+                0 -> erlang:unique_integer([positive, monotonic]);
+                1 -> fx_system:unique(3)
+            end || I <- lists:seq(1, 5000)],
+    ?assertEqual(Both, lists:usort(Both)),
+    ?assert(hd(Both) > 0),
+    Positive = [fx_system:unique(1) || _ <- lists:seq(1, 5000)],
+    ?assert(lists:min(Positive) > 0),
+    ?assertEqual(5000, length(lists:usort(Positive))),
+    ?assertEqual(5000, length(lists:usort([fx_system:unique(0) || _ <- lists:seq(1, 5000)]))).
+
+unique_in_threads(_) ->
+    Lists = [[erlang:unique_integer([positive]) || _ <- lists:seq(1, 2000)]
+             | fx_system:unique_together()],
+    ?assertEqual([2000], lists:usort([length(List) || List <- Lists])),
+    ?assertEqual(9 * 2000, length(lists:usort(lists:append(Lists)))).
+
+dead_and_dying(_) ->
+    Alive = spawn(fun() -> receive stop -> ok end end),
+    ?assertEqual(true, fx_system:process_alive(Alive)),
+    exit(Alive, kill),
+    ?assertEqual(is_process_alive(Alive), fx_system:process_alive(Alive)),
+    ?assertEqual(false, fx_system:process_alive(Alive)),
+    ?assertEqual(true, fx_system:process_alive(self())).
+
+closed_port(_) ->
+    Port = open_port({spawn, "cat"}, [binary]),
+    port_close(Port),
+    ?assertEqual(false, fx_system:port_send(Port, <<"late">>)),
+    ?assertEqual(false, fx_system:port_alive(Port)).
 
 environment(Config) ->
     true = os:putenv("CORDON_TEST_A", "value"),
@@ -89,14 +174,16 @@ cpu_time(_) ->
     ?assert(fx_system:cpu_time() >= A).
 
 %% Equal for equal terms and salts, and spread over different ones.
-internal_hash(_) ->
+internal_hash(Config) ->
     Terms = [a, 1, {a, 1}, "text", <<"bin">>, #{a => 1}, 1 bsl 70, 1.5, []],
     [?assertEqual(fx_system:internal_hash(T, Salt),
                   fx_system:internal_hash(binary_to_term(term_to_binary(T)), Salt))
      || T <- Terms, Salt <- [0, 1, 12345]],
     Many = [fx_system:internal_hash(N, 0) || N <- lists:seq(1, 1000)],
     ?assert(length(lists:usort(Many)) > 950),
-    ?assert(lists:all(fun(H) -> H >= 0 andalso H < 1 bsl 32 end, Many)).
+    %% As documented. The VM of OTP 27 gives more bits.
+    Bits = case proplists:get_value(mode, Config) of native -> 64; isolated -> 32 end,
+    ?assert(lists:all(fun(H) -> H >= 0 andalso H < 1 bsl Bits end, Many)).
 
 variadic_print(Config) ->
     fx:same(Config, vformat, [fx_system:vformat(T) || T <- [a, {b, "c"}, #{}]]),
@@ -126,6 +213,29 @@ undefined_pid(_) ->
 
 caller_alive(_) ->
     ?assertEqual(true, fx_system:caller_alive()).
+
+%% From dirty schedulers too, and in order with what normal ones send.
+ports_from_dirty(_) ->
+    Port = open_port({spawn, "cat"}, [binary]),
+    Lines = [{Send, <<(integer_to_binary(I))/binary, "\n">>}
+             || I <- lists:seq(1, 100), Send <- [port_send, port_send_cpu, port_send_io]],
+    [true = fx_system:Send(Port, Line) || {Send, Line} <- Lines],
+    Expected = iolist_to_binary([Line || {_, Line} <- Lines]),
+    ?assertEqual(Expected, from_port(Port, byte_size(Expected), <<>>)),
+    port_close(Port).
+
+from_port(_, Size, Data) when byte_size(Data) >= Size -> Data;
+from_port(Port, Size, Data) ->
+    receive {Port, {data, More}} -> from_port(Port, Size, <<Data/binary, More/binary>>)
+    after 5000 -> {incomplete, Data}
+    end.
+
+%% Natively this ends the VM.
+closed_port_from_dirty(_) ->
+    Port = open_port({spawn, "cat"}, [binary]),
+    port_close(Port),
+    [?assertEqual(false, fx_system:Send(Port, <<"late">>))
+     || _ <- lists:seq(1, 100), Send <- [port_send_cpu, port_send_io]].
 
 ports(_) ->
     Port = open_port({spawn, "cat"}, [binary]),
