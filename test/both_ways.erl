@@ -6,7 +6,7 @@
 -export([start/3, stop/1, same/2, isolated/1, every_function/1, every_function/2, node/3, node/4,
          ends_the_vm/4]).
 -export([try_all/3, try_call/1, at_once/2, pieces/2, library_rss/1, collect/1]).
--export([run/1, begin_counting/1, counted/1]).
+-export([run/1, begin_counting/1, counted/1, first_difference/2]).
 
 -include_lib("stdlib/include/assert.hrl").
 

@@ -10,7 +10,7 @@ all() ->
      overflows_stack, library_thread_faults, killed_from_outside, killed_while_idle,
      every_caller_once, call_timeout, call_timeout_of_dirty, spinning_call_timeout,
      load_runs_again, load_fails_in_new_host, stale_resource, stale_in_data,
-     stale_resource_collected, others_do_not_notice, crash_again_and_again,
+     stale_resource_collected, loaded_beside_stale, others_do_not_notice, crash_again_and_again,
      crash_under_load, caller_killed_during_call, killed_keeper, keeper_killed_under_load,
      stop_host, one_log_event, host_output, observed, killed_vm, killed_vm_with_calls,
      stopped_vm, out_of_descriptors, descendants_end, information].
@@ -139,6 +139,20 @@ stale_resource(_) ->
                                             generation => Generation, current => Generation + 1}}},
                  outcome(is_thing, [Thing])),
     ?assertEqual(true, fx_crash:is_thing(fx_crash:new_thing())).
+
+%% What Erlang still holds keeps an old instance, which the new host has not loaded: the library is
+%% closed there with the last instance that it has, and opened for the next.
+loaded_beside_stale(_) ->
+    Resource = fx_crash:new_thing(),
+    fx:unload(fx_crash),
+    ok = fx:load(isolated, fx_crash),
+    {error, {nif_host_down, _}} = outcome(segv, []),
+    [begin
+         fx:unload(fx_crash),
+         ok = fx:load(isolated, fx_crash),
+         1 = fx_crash:load_count()
+     end || _ <- [1, 2, 3]],
+    true = is_reference(Resource).
 
 stale_in_data(_) ->
     Thing = fx_crash:new_thing(),

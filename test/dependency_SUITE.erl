@@ -13,9 +13,7 @@ suite() ->
     [{timetrap, {seconds, 300}}].
 
 init_per_testcase(Case, Config) ->
-    Dir = filename:join(proplists:get_value(priv_dir, Config), Case),
-    ok = filelib:ensure_path(Dir),
-    [{dir, Dir} | Config].
+    case_dir:init(Case, Config).
 
 end_per_testcase(_Case, Config) ->
     file:del_dir_r(proplists:get_value(dir, Config)).

@@ -15,12 +15,6 @@ init_suite(Config) ->
 end_suite(Config) ->
     test_node:stop(proplists:get_value(node, Config)).
 
-init_case(Case, Config) ->
-    Dir = filename:join([proplists:get_value(priv_dir, Config), Case]),
-    ok = filelib:ensure_path(Dir),
-    {ok, Real} = cordon_place:real_path(Dir),
-    [{dir, Real} | Config].
-
 %% The command within this VM.
 cordon(Args) ->
     {Status, Output, Errors} = cordon_cli:run(Args),

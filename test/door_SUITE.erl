@@ -29,7 +29,7 @@ end_per_suite(Config) ->
     door:end_suite(Config).
 
 init_per_testcase(Case, Config) ->
-    door:init_case(Case, Config).
+    case_dir:init(Case, Config).
 
 end_per_testcase(_Case, _Config) ->
     ok.
@@ -381,9 +381,6 @@ inspect_requirements(Config) ->
 
 %% A library that needs what is not there: told without its being loaded anywhere.
 inspect_lacking(Config) ->
-    Select = copy(Config, "s", fx_resource),
-    {1, Lacks, ""} = cordon(["inspect", Select]),
-    contains(Lacks, ["enif_monitor_process  cordon lacks it", "not wholly"]),
     {1, Text, ""} = cordon(["inspect", copy(Config, "a", fx_unresolved)]),
     contains(Text, ["undefined        cordon_fixture_missing_symbol", "not wholly"]),
     {ok, Content} = file:read_file(so(fx_bystander)),

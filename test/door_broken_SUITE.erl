@@ -24,7 +24,7 @@ end_per_suite(Config) ->
     door:end_suite(Config).
 
 init_per_testcase(Case, Config) ->
-    door:init_case(Case, Config).
+    case_dir:init(Case, Config).
 
 end_per_testcase(_Case, _Config) ->
     ok.

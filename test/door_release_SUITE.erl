@@ -24,7 +24,7 @@ end_per_suite(Config) ->
     door:end_suite(Config).
 
 init_per_testcase(Case, Config) ->
-    door:init_case(Case, Config).
+    case_dir:init(Case, Config).
 
 end_per_testcase(_Case, _Config) ->
     ok.
@@ -240,5 +240,5 @@ completion(_) ->
                        string:lexemes(Output, "\n")
                end,
     ?assertEqual(["install", "inspect"], Complete(["cordon", "in"])),
-    ?assertEqual(["--call-timeout", "--cordon"], Complete(["cordon", "install", "--c"])),
+    ?assertEqual(["--call-timeout", "--check-lifetimes", "--cordon"], Complete(["cordon", "install", "--c"])),
     ?assertEqual(["--json"], Complete(["cordon", "status", "--j"])).

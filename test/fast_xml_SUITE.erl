@@ -12,7 +12,7 @@
 all() ->
     [isolated, element, element_attributes, element_text, element_errors, header, header_errors,
      parse, parse_namespaces, parse_entities, parse_utf8, parse_errors, parse_wrong_arguments,
-     round_trips, big_element, many_children, documents_with_dtd,
+     parse_with_options, round_trips, big_element, many_children, documents_with_dtd,
      stream, stream_in_pieces, stream_two_parsers, stream_errors, stream_cdata, stream_namespaces,
      stream_reset, stream_close, after_close, stream_callback_pid, stream_dead_pid,
      stream_options, stream_maps, stream_size_limit, size_limit_of_each_element,
@@ -120,6 +120,22 @@ parse_errors(Config) ->
         Errors = [{X, fxml_stream:parse_element(X)} || X <- Bad],
         [?assertMatch({_, {error, _}}, E) || E <- Errors],
         Errors
+    end).
+
+%% Of fast_xml 1.1.55; older ones have one without options.
+parse_with_options(Config) ->
+    same(Config, fun() ->
+        case erlang:function_exported(fxml_stream, parse_element, 2) of
+            true ->
+                Text = <<"<a x='1'>t<b/>u</a>">>,
+                [Plain, #{}] = [fxml_stream:parse_element(Text, O) || O <- [[], [use_maps]]],
+                ?assertEqual(fxml_stream:parse_element(Text), Plain),
+                both_ways:try_all(fxml_stream, parse_element,
+                                  [[X, O] || X <- [Text, <<"<a>">>, <<>>, "list", a],
+                                             O <- [[], [use_maps], [no_such], [use_maps | x], #{}]]);
+            false ->
+                not_there
+        end
     end).
 
 parse_wrong_arguments(Config) ->

@@ -164,7 +164,7 @@ long_atoms(Config) ->
 
 unknown_options(Config) ->
     same(Config, fun() ->
-        both_ways:try_all(fast_yaml, decode, [[<<"a">>, [no_such]], [<<"a">>, [{maps, maybe}]],
+        both_ways:try_all(fast_yaml, decode, [[<<"a">>, [no_such]], [<<"a">>, [{maps, 'maybe'}]],
                                               [<<"a">>, maps], [<<"a">>, [maps | x]]])
     end).
 

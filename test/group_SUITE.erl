@@ -14,7 +14,8 @@ groups() ->
     [{native, [], both_ways()}, {isolated, [], both_ways()}].
 
 both_ways() ->
-    [memory_of_each_other, resources_of_their_own, reload_one].
+    [memory_of_each_other, memory_passed_on, private_data_of_each_other, terms_of_each_other,
+     locks_of_each_other, resources_of_their_own, reload_one].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -47,6 +48,42 @@ memory_of_each_other(Config) ->
     ?assertEqual(42, fx_group_b:get(fx_group_a:set(42))),
     ?assertEqual(43, fx_group_a:get(fx_group_b:set(43))),
     ?assertNotEqual(fx_group_a:set(1), fx_group_b:set(2)).
+
+%% What one has allocated the other frees.
+memory_passed_on(Config) ->
+    load_both(Config),
+    [begin
+         ?assertEqual(N, fx_group_b:take(fx_group_a:give(N))),
+         ?assertEqual(-N, fx_group_a:take(fx_group_b:give(-N)))
+     end || N <- lists:seq(1, 100)].
+
+private_data_of_each_other(Config) ->
+    load_both(Config),
+    Address = fx_group_a:private_data(),
+    ?assertEqual(Address, fx_group_a:set(12)),
+    ?assertEqual(12, fx_group_b:get(Address)),
+    ?assertNotEqual(Address, fx_group_b:private_data()).
+
+terms_of_each_other(Config) ->
+    load_both(Config),
+    [?assertEqual(T, fx_group_b:take_term(fx_group_a:keep_term(T)))
+     || T <- [a, 1 bsl 70, {self(), [make_ref()]}, #{<<"k">> => binary:copy(<<"v">>, 100000)}]].
+
+%% A process in the one waits for a lock that a process in the other has.
+locks_of_each_other(Config) ->
+    load_both(Config),
+    Mutex = fx_group_a:make_mutex(),
+    ok = fx_group_a:with_mutex(lock, Mutex),
+    ?assertEqual(false, fx_group_b:with_mutex(try_it, Mutex)),
+    {_, Monitor} = spawn_monitor(fun() -> exit({fx_group_b:with_mutex(lock, Mutex),
+                                                fx_group_b:with_mutex(unlock, Mutex)})
+                                 end),
+    receive {'DOWN', Monitor, _, _, Early} -> error({not_locked, Early}) after 100 -> ok end,
+    ok = fx_group_a:with_mutex(unlock, Mutex),
+    receive {'DOWN', Monitor, _, _, Result} -> ?assertEqual({ok, ok}, Result) end,
+    ?assertEqual(true, fx_group_b:with_mutex(try_it, Mutex)),
+    ok = fx_group_b:with_mutex(unlock, Mutex),
+    ok = fx_group_a:destroy_mutex().
 
 %% The types have the same name, and are two for all that.
 resources_of_their_own(Config) ->

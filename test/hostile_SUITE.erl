@@ -13,9 +13,11 @@ all() ->
     [invalid_words, addresses_elsewhere, unknown_atom, forged_pid, pid_of_nobody, cycles, impossible_sizes,
      unknown_kinds, broken_maps, not_a_number, forged_externals, sharing_is_legal,
      sharing_that_the_vm_would_walk,
-     overlapping, foreign_memory, argument_is_read_only, scribbled_memory,
+     printed_by_the_vm, endless_integers, order_of_a_broken_map, overlapping, foreign_memory, argument_is_read_only, scribbled_memory,
      scribbled_under_others, memory_vanishes, endless_upcalls, endless_upcalls_of_many,
-     endless_upcalls_in_load, atoms_of_a_small_table].
+     endless_upcalls_in_load, endless_monitors, endless_anchors, monitors_of_nothing,
+     forged_monitors, monitors_of_the_killed, atoms_of_a_small_table,
+     atoms_that_no_term_shows].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -49,12 +51,25 @@ unknown_atom(_) ->
     [violates(returns_raw, [16#0B bor (Index bsl 6)], unknown_atom)
      || Index <- [1 bsl 22, 1 bsl 40, (1 bsl 57) - 1]].
 
-%% A VM takes some bits of a pid as an index, unchecked: a forged one must not get there.
+%% A VM takes some bits of a pid as an index, unchecked: a forged one must not get there, unless it
+%% is one that the VM makes itself of external terms. With OTP 27 those are all.
 forged_pid(_) ->
-    [violates(returns_raw, [Word], invalid_term)
-     || Tag <- [16#3, 16#7],
-        Word <- [16#0FFFFFFFFFFFF000 bor Tag, 16#FFFFFFFFFFFFFFF0 bor Tag,
-                 16#7FFF0000000000 bor Tag, 16#FFFFFFFF00000000 bor Tag]].
+    [refused_or_harmless(returns_raw, Word bor Tag)
+     || Tag <- [16#3, 16#7], Word <- [16#0FFFFFFFFFFFF000, 16#FFFFFFFFFFFFFFF0,
+                                      16#7FFF0000000000, 16#FFFFFFFF00000000]].
+
+refused_or_harmless(Function, Word) ->
+    try fx_hostile:Function(Word) of
+        Printed when is_integer(Printed) -> ?assert(Printed > 0);
+        Pid when is_pid(Pid) ->
+            ?assertEqual(Pid, binary_to_term(term_to_binary(Pid))),
+            ?assertNot(is_process_alive(Pid));
+        Port when is_port(Port) ->
+            ?assertEqual(Port, binary_to_term(term_to_binary(Port))),
+            ?assertEqual(undefined, erlang:port_info(Port))
+    catch
+        error:{nif_host_down, #{reason := {protocol, invalid_term}}} -> unharmed()
+    end.
 
 %% One that could exist is a pid like any other.
 pid_of_nobody(_) ->
@@ -98,6 +113,23 @@ sharing_is_legal(_) ->
 sharing_that_the_vm_would_walk(_) ->
     violates(shared_keys, [], map_key_too_large),
     violates(encodes_shared, [], term_too_large).
+
+%% The VM is given nothing to print that it has not checked.
+printed_by_the_vm(_) ->
+    [refused_or_harmless(prints_raw, 16#0FFFFFFFFFFFF000 bor Tag) || Tag <- [16#3, 16#7]],
+    [violates(prints_forged, [Term], forged_external) || Term <- [make_ref(), fun() -> self() end]].
+
+%% To print an integer takes the square of its length: hours for the largest.
+endless_integers(_) ->
+    Long = 1 bsl 20000,
+    ?assert(is_integer(fx_hostile:prints(Long))),
+    violates(prints, [1 bsl 4000000], term_too_large),
+    violates(prints, [lists:duplicate(2000, Long)], term_too_large),
+    violates(encodes_many, [Long, 1000000], term_too_large),
+    ?assertEqual(term_to_binary([Long, Long]), fx_hostile:encodes_many(Long, 2)).
+
+order_of_a_broken_map(_) ->
+    violates(iterates_forged, [], duplicate_map_key).
 
 overlapping(_) ->
     violates(overlapping, [], '_').
@@ -178,6 +210,48 @@ endless_upcalls_in_load(_) ->
     ok = fx:load(isolated, fx_hostile),
     unharmed().
 
+%% A host has so many, and when it is gone nothing is left of them.
+endless_monitors(_) ->
+    ends(endless_monitors, [one_resource], {quota, monitors}),
+    fx:wait_until(fun() -> monitored_by() =:= [] end, 20000).
+
+endless_anchors(_) ->
+    ends(endless_anchors, [], {quota, monitors}),
+    ?assertEqual([], monitored_by()).
+
+monitors_of_nothing(_) ->
+    ?assertEqual(100, fx_hostile:monitors_of_nothing()),
+    ?assertEqual(100, length(monitored_by())),
+    restart(),
+    fx:wait_until(fun() -> monitored_by() =:= [] end),
+    unharmed().
+
+%% A reference of the host's choice could revive a resource of another library.
+forged_monitors(_) ->
+    ?assertEqual(0, fx_hostile:forged_monitors()).
+
+%% A host that is killed while processes have it monitor them.
+monitors_of_the_killed(_) ->
+    [begin
+         #{os_pid := OsPid} = fx:host(fx_hostile),
+         Callers = [spawn(fun() ->
+                                  catch fx_hostile:endless_monitors(many_resources),
+                                  receive stop -> ok end
+                          end) || _ <- lists:seq(1, 4)],
+         timer:sleep(20 * N),
+         _ = os:cmd("kill -KILL " ++ integer_to_list(OsPid)),
+         fx:wait_until(fun() -> lists:all(fun(Caller) -> monitored_by(Caller) =:= [] end, Callers) end),
+         [Caller ! stop || Caller <- Callers],
+         unharmed()
+     end || N <- lists:seq(1, 5)].
+
+monitored_by() ->
+    monitored_by(self()).
+
+monitored_by(Pid) ->
+    {monitored_by, By} = process_info(Pid, monitored_by),
+    By.
+
 %% Fewer atoms than the quota of one library: the VM keeps half of what is free.
 atoms_of_a_small_table(_) ->
     {ok, Node} = test_node:start(["+t", "65536"]),
@@ -192,6 +266,44 @@ atoms_of_a_small_table(_) ->
     after
         test_node:stop(Node)
     end.
+
+%% Atoms are made too by the node of a pid, by what a fun has, and by bytes that are refused in the
+%% end.
+atoms_that_no_term_shows(_) ->
+    [begin
+         {ok, Node} = test_node:start(["+t", "65536"]),
+         try
+             ok = test_node:call(Node, fx, isolate, [[]]),
+             ok = test_node:call(Node, fx, load, [isolated, fx_data]),
+             Free = test_node:call(Node, ?MODULE, free_atoms, []),
+             Outcome = test_node:call(Node, ?MODULE, decode_atoms, [Kind, Free]),
+             ?assertMatch({error, {nif_host_down, #{reason := {quota, atoms}}}}, Outcome, Kind),
+             ?assert(test_node:call(Node, ?MODULE, free_atoms, []) > Free div 3, Kind)
+         after
+             test_node:stop(Node)
+         end
+     end || Kind <- [node_of_pid, refused_map, refused_map_compressed]].
+
+decode_atoms(Kind, Count) ->
+    try
+        _ = [fx_data:from_external(naming(Kind, integer_to_binary(I)), any) || I <- lists:seq(1, Count)],
+        ok
+    catch Class:Reason -> {Class, Reason}
+    end.
+
+%% One atom more in each.
+naming(node_of_pid, I) ->
+    Name = <<"node_", I/binary, "@there">>,
+    <<131, 88, 119, (byte_size(Name)), Name/binary, 1:32, 2:32, 3:32>>;
+naming(refused_map, I) ->
+    <<131, (two_equal_keys(I))/binary>>;
+naming(refused_map_compressed, I) ->
+    Term = two_equal_keys(I),
+    <<131, 80, (byte_size(Term)):32, (zlib:compress(Term))/binary>>.
+
+two_equal_keys(I) ->
+    Name = <<"value_", I/binary>>,
+    <<116, 2:32, 97, 1, 119, (byte_size(Name)), Name/binary, 97, 1, 106>>.
 
 free_atoms() ->
     erlang:system_info(atom_limit) - erlang:system_info(atom_count).

@@ -7,7 +7,7 @@
 -include_lib("kernel/include/file.hrl").
 
 all() ->
-    [by_config_file, ways_to_the_library, application_in_other_directory,
+    [by_config_file, ways_to_the_library, application_in_other_directory, directory_of_two_names,
      options_reach_the_host, nothing_installed_is_altered, loaded_before,
      loaded_before_by_running_code, start_twice, stop_restores_the_path,
      no_nif_stays_a_link, own_module, own_module_before_start, several_nodes_at_once,
@@ -58,7 +58,7 @@ ways_to_the_library(Config) ->
     test_node:stop(Node).
 
 application_in_other_directory(Config) ->
-    ?assertEqual({error, bad_name}, code:lib_dir(fast_xml)),
+    ?assertNotEqual("fast_xml", hd(string:split(filename:basename(code:lib_dir(p1_xml)), "-"))),
     Node = node_with(Config, [fast_xml]),
     ok = call(Node, application, start, [cordon]),
     ok = call(Node, application, load, [fast_xml]),
@@ -66,6 +66,29 @@ application_in_other_directory(Config) ->
     ?assertMatch({ok, [_ | _]}, call(Node, application, get_key, [fast_xml, modules])),
     ?assertEqual(<<"<a/>">>, call(Node, fxml, element_to_binary, [{xmlel, <<"a">>, [], []}])),
     test_node:stop(Node).
+
+%% Both lead to the shadow, whichever of them is found first.
+directory_of_two_names(Config) ->
+    {App, Ebin} = sleeper(Config),
+    Other = filename:join(filename:dirname(App), "dozer-1"),
+    ok = file:make_symlink(filename:basename(App), Other),
+    Shadows = filename:join(proplists:get_value(cache, Config), "shadows"),
+    [begin
+         Node = node_with(Config, [sleeper]),
+         Path = call(Node, code, get_path, []),
+         ok = call(Node, code, add_pathsa, [Ebins]),
+         ok = call(Node, application, start, [cordon]),
+         [begin
+              Dir = call(Node, code, priv_dir, [Name]),
+              ?assertEqual({Name, true}, {Name, lists:prefix(Shadows, Dir)}),
+              ?assertMatch({ok, #file_info{type = regular}},
+                           file:read_link_info(filename:join(Dir, "x.so")))
+          end || Name <- [sleeper, dozer]],
+         ok = call(Node, application, stop, [cordon]),
+         ?assertEqual(lists:reverse(Ebins) ++ Path, call(Node, code, get_path, [])),
+         test_node:stop(Node)
+     end || Ebins <- [[Ebin, filename:join(Other, "ebin")], [filename:join(Other, "ebin"), Ebin]]],
+    ok = file:delete(Other).
 
 options_reach_the_host(Config) ->
     Node = node_with(Config, [{fast_xml, #{stack_size => 65536 * 2}}]),
@@ -146,7 +169,7 @@ stop_restores_the_path(Config) ->
     Path = call(Node, code, get_path, []),
     Dirs = [call(Node, code, lib_dir, [A]) || A <- [jiffy, p1_xml]],
     ok = call(Node, application, start, [cordon]),
-    ?assertEqual(length(Path) + 2, length(call(Node, code, get_path, []))),
+    ?assert(length(Path) + 2 =< length(call(Node, code, get_path, []))),
     ok = call(Node, application, stop, [cordon]),
     ?assertEqual(Path, call(Node, code, get_path, [])),
     ?assertEqual(Dirs, [call(Node, code, lib_dir, [A]) || A <- [jiffy, p1_xml]]),

@@ -203,7 +203,7 @@ encode_bignums(Config) ->
 encode_floats(Config) ->
     same(Config, fun() ->
         Floats = [0.0, -0.0, 1.0, 0.1, 1.0e10, 1.0e100, 1.0e-7, 3.141592653589793, -123456.789],
-        [?assertEqual(F, jiffy:decode(json(F))) || F <- Floats],
+        [?assert(F == jiffy:decode(json(F))) || F <- Floats], % not all versions keep the sign of 0
         [json(F) || F <- Floats]
     end).
 

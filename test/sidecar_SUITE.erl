@@ -24,9 +24,7 @@ end_per_suite(_Config) ->
     ok = fx:isolate_end().
 
 init_per_testcase(Case, Config) ->
-    Dir = filename:join(proplists:get_value(priv_dir, Config), Case),
-    ok = filelib:ensure_path(Dir),
-    [{dir, Dir} | Config].
+    case_dir:init(Case, Config).
 
 end_per_testcase(_Case, _Config) ->
     fx:unload(fx_bystander).

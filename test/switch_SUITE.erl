@@ -32,9 +32,7 @@ end_per_group(machine, _Config) ->
     ok.
 
 init_per_testcase(Case, Config) ->
-    Dir = filename:join(proplists:get_value(priv_dir, Config), Case),
-    ok = filelib:ensure_path(Dir),
-    [{dir, Dir} | Config].
+    case_dir:init(Case, Config).
 
 %%% CORDON_DISABLE
 
