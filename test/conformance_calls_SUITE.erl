@@ -22,7 +22,7 @@ all() ->
 
 groups() ->
     [{native, [], ?CASES},
-     {isolated, [], ?CASES ++ [scheduler_goes_on, other_process]}].
+     {isolated, [], ?CASES ++ [scheduler_goes_on, others_get_turns, other_process]}].
 
 suite() ->
     [{timetrap, {seconds, 60}}].
@@ -142,6 +142,47 @@ ticks_while_sleeping() ->
 tick(Parent, Ticks) ->
     receive {stop, Parent} -> Parent ! {ticks, Ticks}
     after 5 -> tick(Parent, Ticks + 1)
+    end.
+
+%% On one CPU each call wakes a worker and waits for it. That costs the caller its turn as work
+%% would: a timeslice for a millisecond.
+others_get_turns(_) ->
+    {ok, Node} = test_node:start(#{exec => {os:find_executable("taskset"),
+                                            ["-c", first_cpu(), os:find_executable("erl")]},
+                                   args => ["+S", "1"]}),
+    {Turns, Timeslices} = test_node:call(Node, ?MODULE, turns_beside_callers, [1000]),
+    test_node:stop(Node),
+    ct:log("~p turns, ~p timeslices of the callers in a second", [Turns, Timeslices]),
+    %% When it is busy, calls may begin on dirty schedulers: then the others have many turns.
+    ?assert(Timeslices >= 700 orelse Turns >= 1000, {Turns, Timeslices}).
+
+first_cpu() ->
+    {ok, Status} = file:read_file("/proc/self/status"),
+    {match, [Cpu]} = re:run(Status, "^Cpus_allowed_list:\\s*(\\d+)",
+                            [multiline, {capture, all_but_first, list}]),
+    Cpu.
+
+turns_beside_callers(Ms) ->
+    ok = fx:load(isolated, fx_calls),
+    Callers = [spawn_link(fun call_again/0) || _ <- [1, 2, 3]],
+    Before = reductions(Callers),
+    Turns = yields_until(erlang:monotonic_time(millisecond) + Ms, 0),
+    After = reductions(Callers),
+    [begin unlink(Caller), exit(Caller, kill) end || Caller <- Callers],
+    {Turns, (After - Before) div 4000}.
+
+call_again() ->
+    normal = fx_calls:thread(),
+    call_again().
+
+reductions(Processes) ->
+    lists:sum([element(2, process_info(Process, reductions)) || Process <- Processes]).
+
+yields_until(End, Yields) ->
+    erlang:yield(),
+    case erlang:monotonic_time(millisecond) >= End of
+        true -> Yields + 1;
+        false -> yields_until(End, Yields + 1)
     end.
 
 other_process(_) ->

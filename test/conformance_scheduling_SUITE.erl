@@ -115,7 +115,8 @@ said(Percents) ->
 consumed_dirty(_) ->
     ?assertEqual([0, 0, 0, 0], fx_scheduling:consume_cpu([100, 100, 1, 50])).
 
-%% Exactly as many as in process.
+%% Exactly as many as in process. Where the library tells nothing, the time that the caller waits
+%% for the host is charged too, a timeslice at most.
 reductions(Config) ->
     Lists = [[], [1], [10], [50], [1, 2, 3], [100], [60, 60], lists:duplicate(50, 1),
              lists:duplicate(200, 1), [0], [500]],
@@ -125,7 +126,10 @@ reductions(Config) ->
         isolated ->
             Both = lists:zip(persistent_term:get(?MODULE, Counted), Counted),
             ct:log("native, isolated: ~p", [[{P, N, I} || {{P, N}, {P, I}} <- Both]]),
-            [?assert(abs(N - I) =< 10, {P, N, I}) || {{P, N}, {P, I}} <- Both]
+            [case lists:any(fun(Percent) -> Percent >= 1 andalso Percent =< 100 end, P) of
+                 true -> ?assert(abs(N - I) =< 10, {P, N, I});
+                 false -> ?assert(I >= N - 10 andalso I =< N + 4000 + 10, {P, N, I})
+             end || {{P, N}, {P, I}} <- Both]
     end.
 
 %% The smallest of several: the VM charges for other things now and then.

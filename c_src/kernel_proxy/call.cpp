@@ -26,14 +26,21 @@ constexpr auto kSchedulerBound = 50us;
 constexpr auto kCooperativeBound = 5ms;
 // On a dirty scheduler: how soon a killed caller is noticed.
 constexpr auto kAliveCheck = 10ms;
-// Waits below that are not charged; above, 1 ms of waiting is a whole timeslice.
-constexpr auto kUncharged = 10us;
+// It is believed while it tells of one part in so many of the time that it takes.
+constexpr int kUntold = 10;
+// 1 ms is a whole timeslice (erl_nif(3)).
+constexpr auto kPercent = 10us;
 
+// What is less than a percent stays a debt of the thread: calls of 9 us each would take a scheduler
+// for 40 ms otherwise.
 void charge(ErlNifEnv* env, Clock::duration waited) {
-    if (waited < kUncharged)
+    thread_local Clock::duration debt{};
+    debt += std::min<Clock::duration>(waited, 100 * kPercent);
+    const auto percent = debt / kPercent;
+    if (percent == 0)
         return;
-    const auto percent = std::chrono::duration_cast<std::chrono::microseconds>(waited).count() / 10;
-    enif_consume_timeslice(env, static_cast<int>(std::clamp<long>(percent, 1, 100)));
+    debt %= kPercent;
+    enif_consume_timeslice(env, static_cast<int>(std::min<long>(percent, 100)));
 }
 
 class Call {
@@ -49,6 +56,7 @@ class Call {
     void begin_turn(Clock::time_point now);
     bool turn_is_over();
     bool asks_for_normal() const;
+    bool tells_enough(Clock::time_point now) const;
     FunctionState& function() const { return library_.function_state(call_.function); }
     Clock::time_point limit() const;
     Clock::time_point deadline() const;
@@ -70,6 +78,7 @@ class Call {
     Library& library_;
     Clock::time_point bound_{};    // of this turn on a normal scheduler
     Clock::time_point turn_end_{}; // of this turn on a dirty one
+    Clock::duration told_{};       // by the library in this turn: what it uses
 };
 
 Clock::time_point Call::deadline() const {
@@ -80,13 +89,21 @@ Clock::time_point Call::limit() const {
     return std::min(deadline(), bounded() ? bound_ : Clock::now() + kAliveCheck);
 }
 
-// The clock runs from the first time that somebody looks at it.
+// The clock runs from the doorbell of a parked worker, else from the first time that somebody looks
+// at it.
 void Call::begin_turn(Clock::time_point now) {
+    if (slot_.turn_started == Clock::time_point{})
+        slot_.turn_started = now;
     if (slot_.started == Clock::time_point{})
-        slot_.started = now;
+        slot_.started = slot_.turn_started;
     if (bound_ == Clock::time_point{})
         bound_ = now + (function().cooperates.load(std::memory_order_relaxed) ? kCooperativeBound
                                                                               : kSchedulerBound);
+}
+
+bool Call::tells_enough(Clock::time_point now) const {
+    return told_ != Clock::duration{} &&
+           now - slot_.turn_started < kCooperativeBound + kUntold * told_;
 }
 
 // What only a normal scheduler can do. The VM crashes when a port is closed and the command comes
@@ -149,8 +166,8 @@ ERL_NIF_TERM Call::drive(bool spin) {
             return ended();
         }
         if (bounded()) {
-            if (place_ == Place::Normal)
-                charge(env_, slot_.consumes_timeslice ? Clock::duration{} : Clock::duration(1ms));
+            if (place_ == Place::Normal && told_ == Clock::duration{})
+                charge(env_, 100 * kPercent);
             if (flags() == 0)
                 library_.function_state(call_.function)
                     .slow.fetch_add(1, std::memory_order_relaxed);
@@ -179,11 +196,15 @@ bool Call::serve() {
         host_.kill(end_of(error));
         return false;
     }
-    if (context.consumes_timeslice) {
-        slot_.consumes_timeslice = true;
+    if (context.timeslice_percent != 0) {
+        told_ += context.timeslice_percent * kPercent;
         function().cooperates.store(true, std::memory_order_relaxed);
-        if (!context.timeslice_used)
-            bound_ = Clock::now() + kCooperativeBound;
+        if (!context.timeslice_used) {
+            const Clock::time_point now = Clock::now();
+            begin_turn(now);
+            if (tells_enough(now))
+                bound_ = now + kCooperativeBound;
+        }
     }
     return true;
 }
@@ -199,10 +220,10 @@ void Call::account() {
             slow.store(0, std::memory_order_relaxed);
         return;
     }
-    const auto waited = Clock::now() - slot_.started;
-    if (place_ == Place::Normal && !slot_.consumes_timeslice)
-        charge(env_, std::min<Clock::duration>(waited, 1ms));
-    if (seen != 0 && waited < kSchedulerBound)
+    const Clock::time_point now = Clock::now();
+    if (place_ == Place::Normal && !tells_enough(now))
+        charge(env_, now - slot_.turn_started);
+    if (seen != 0 && now - slot_.started < kSchedulerBound)
         slow.store(seen - 1, std::memory_order_relaxed);
 }
 
@@ -278,7 +299,7 @@ ERL_NIF_TERM continue_call(ErlNifEnv* env, ActiveCall call, Place place) {
     ipc::RequestHalf& request = call.host->request(*call.slot);
     request.thread_type = static_cast<std::uint8_t>(enif_thread_type());
     call.slot->started = {};
-    call.slot->consumes_timeslice = false;
+    call.slot->turn_started = {};
     return drive_call(env, call, place,
                       ring_doorbell(*call.host, *call.slot, RequestKind::Continue));
 }

@@ -89,6 +89,7 @@ ERL_NIF_TERM resume(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) try {
     if (!move->state.compare_exchange_strong(expected, Move::State::Settled))
         return enif_make_badarg(env); // the process is dying: nobody gets it
     const ActiveCall call = move->call;
+    call.slot->turn_started = {};
     const Place place =
         enif_thread_type() == ERL_NIF_THR_NORMAL_SCHEDULER ? Place::Normal : Place::Dirty;
     if (move->mid_chain)

@@ -48,8 +48,8 @@ void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_t
     ipc::RequestHalf& request = host.request(slot);
     slot.arena.restart();
     slot.instance.store(instance, std::memory_order_relaxed);
-    slot.consumes_timeslice = false;
     slot.started = {};
+    slot.turn_started = {};
     const auto count = static_cast<std::size_t>(argc);
     Word* arguments = request.args.data();
     if (count > ipc::kInlineArguments) {

@@ -36,12 +36,14 @@ struct alignas(64) Slot {
     std::atomic<std::uint32_t> busy{0}; // acquire when taken, release when given back
     std::atomic<bool> spin_granted{false};
     std::atomic<bool> worker_started{false};
-    bool consumes_timeslice = false; // this call tells the scheduler itself what it uses
     std::uint32_t index = 0;
     std::uint32_t seq = 0;
     std::atomic<std::uint32_t> instance{0};            // of whom the call in flight is
     std::atomic<const FunctionState*> called{nullptr}; // what it runs
-    Clock::time_point started{};                       // set when the call has to wait longer
+    // The beginning of the call, and of its turn on this scheduler. Not set while it is hot: that
+    // takes no clock.
+    Clock::time_point started{};
+    Clock::time_point turn_started{};
     ArgumentArena arena;
     std::vector<std::uint64_t> held; // resources that the call keeps; see hold_resources
     Move move;

@@ -211,10 +211,10 @@ std::array<Word, ipc::kAnswerWords> Service::run() {
     case Upcall::Send:
         return {send()};
     case Upcall::ConsumeTimeslice: {
-        context_.consumes_timeslice = true;
         const auto percent = static_cast<int>(argument(0));
         if (context_.caller == nullptr || percent < 1 || percent > 100)
             return {0};
+        context_.timeslice_percent = percent;
         context_.timeslice_used = enif_consume_timeslice(context_.caller, percent) != 0;
         return {number(context_.timeslice_used ? 1 : 0)};
     }

@@ -11,10 +11,10 @@ namespace cordon::proxy {
 
 // Who asks, and how the VM is to be asked on its behalf.
 struct UpcallContext {
-    ErlNifEnv* env;    // to build terms in: the caller's, or one of our own
-    ErlNifEnv* caller; // the calling process' environment; nullptr where there is none
-    bool consumes_timeslice = false; // out: enif_consume_timeslice was asked for
-    bool timeslice_used = false;     // out: and the answer was 1
+    ErlNifEnv* env;              // to build terms in: the caller's, or one of our own
+    ErlNifEnv* caller;           // the calling process' environment; nullptr where there is none
+    int timeslice_percent = 0;   // out: what enif_consume_timeslice was told
+    bool timeslice_used = false; // out: and the answer was 1
 };
 
 // The host has had more made of something than its library may.
