@@ -4,7 +4,7 @@
 %%% NIFs may be loaded at any time.
 -module(cordon_native).
 
--export([ensure_started/0, discover/2, read_sidecar/1, edit_sidecar/2, is_noexec/1, files/0,
+-export([ensure_started/0, discover/2, read_sidecar/1, edit_sidecar/2, digest/1, is_noexec/1, files/0,
          priv_dir/0, unsupported/0]).
 
 -type error() :: cordon_nif:error().
@@ -53,6 +53,10 @@ edit_sidecar(Sidecar, Changes) ->
                                bytes(Path);
                           (_, Value) -> Value
                        end, Changes))).
+
+-spec digest(file:filename()) -> {ok, binary()} | {error, file:posix()}.
+digest(File) ->
+    cordon_nif:digest(bytes(File)).
 
 -spec is_noexec(file:filename()) -> boolean().
 is_noexec(Directory) ->

@@ -4,7 +4,7 @@
 -module(cordon_nif).
 
 -export([start/2, discover/2, read_sidecar/1, edit_sidecar/2, set_observer/1, output_done/1, hosts/0,
-         stop_host/1, keeper/0, guard/0, is_noexec/1, priv_dir/0]).
+         stop_host/1, keeper/0, guard/0, digest/1, is_noexec/1, priv_dir/0]).
 
 -export_type([manifest/0, requirements/0, sidecar/0, guard/0, host/0, error/0]).
 
@@ -105,6 +105,11 @@ stop_host(_Host) ->
 %% lacks. Nothing before the first host.
 -spec guard() -> guard().
 guard() ->
+    erlang:nif_error(not_loaded).
+
+%% @doc By which a file's content is known again (BLAKE2b). Takes no time of normal schedulers.
+-spec digest(file:filename_all()) -> {ok, binary()} | {error, file:posix()}.
+digest(_File) ->
     erlang:nif_error(not_loaded).
 
 %% @doc Whether a directory is on a file system that is mounted noexec, from which no

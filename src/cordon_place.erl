@@ -224,11 +224,9 @@ same_content(A, B) ->
 %% @doc By which a library is known to be the one that was isolated.
 -spec digest(file:filename()) -> string() | {error, file:posix()}.
 digest(File) ->
-    case file:read_file(File) of
-        {ok, Content} ->
-            "md5:" ++ string:lowercase(binary_to_list(binary:encode_hex(erlang:md5(Content))));
-        {error, Reason} ->
-            {error, Reason}
+    case cordon_native:digest(File) of
+        {ok, Digest} -> "blake2b:" ++ string:lowercase(binary_to_list(binary:encode_hex(Digest)));
+        {error, Reason} -> {error, Reason}
     end.
 
 text(Format, Args) ->

@@ -195,32 +195,30 @@ in_cache(Path, Given, Cache) ->
                     fun(Library, Before) -> in_cache(Library, Given, Before, Cache) end).
 
 in_cache(Library, Given, Before, Cache) ->
-    case read_all(Library) of
-        {ok, Template, Digests} ->
+    #{shim := Shim, proxy := Proxy, nif_host := NifHost} = cordon_native:files(),
+    case {file:read_file(Shim), digests([Shim, Library, Proxy, NifHost], [])} of
+        {{ok, Template}, {ok, Digests}} ->
             Hash = cordon_cache:hash({Library, maps:merge(Before, Given),
                                       cordon_native:unsupported(), cordon_native:priv_dir(),
                                       Digests}),
             Name = filename:basename(Library, ".so"),
             ensure(filename:join([Cache, "shims", Hash, Name]), Template,
                    fun() -> sidecar(Library, Given, Before) end);
-        {error, {File, Reason}} ->
+        {{error, Reason}, _} ->
+            {error, {load_failed, unreadable(Shim, Reason)}};
+        {_, {error, {File, Reason}}} ->
             {error, {load_failed, unreadable(File, Reason)}}
     end.
 
 %% What a shim depends on: the library and cordon's own files. Anything newer
 %% gives another hash.
--spec read_all(file:filename()) -> {ok, Template :: binary(), Digests :: [binary()]} |
+-spec digests([file:filename()], [binary()]) -> {ok, [binary()]} |
           {error, {file:filename(), file:posix()}}.
-read_all(Library) ->
-    #{shim := Shim, proxy := Proxy, nif_host := NifHost} = cordon_native:files(),
-    read_all([Shim, Library, Proxy, NifHost], []).
-
-read_all([], Read) ->
-    [Template | _] = Contents = lists:reverse(Read),
-    {ok, Template, [erlang:md5(Content) || Content <- Contents]};
-read_all([Path | Paths], Read) ->
-    case file:read_file(Path) of
-        {ok, Content} -> read_all(Paths, [Content | Read]);
+digests([], Digests) ->
+    {ok, lists:reverse(Digests)};
+digests([Path | Paths], Digests) ->
+    case cordon_native:digest(Path) of
+        {ok, Digest} -> digests(Paths, [Digest | Digests]);
         {error, Reason} -> {error, {Path, Reason}}
     end.
 

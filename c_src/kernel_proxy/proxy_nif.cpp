@@ -1,6 +1,7 @@
 // The NIFs of module cordon_nif: what the Erlang side asks of the proxy.
 #include "kernel_proxy/call_hop.hpp"
 #include "kernel_proxy/discovery.hpp"
+#include "kernel_proxy/file_digest.hpp"
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/guard_report.hpp"
 #include "kernel_proxy/host.hpp"
@@ -188,6 +189,7 @@ ErlNifFunc functions[] = {
     {"stop_host", 1, &guarded<stop_host>, 0},
     {"keeper", 0, &guarded<keeper>, ERL_NIF_DIRTY_JOB_IO_BOUND},
     {"guard", 0, &guarded<guard>, 0},
+    {"digest", 1, &guarded<digest_file>, ERL_NIF_DIRTY_JOB_IO_BOUND},
     {"is_noexec", 1, &guarded<is_noexec>, ERL_NIF_DIRTY_JOB_IO_BOUND},
 };
 
