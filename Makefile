@@ -32,8 +32,8 @@ format: ## clang-format over c_src, test and bench
 	@scripts/setup all
 	@scripts/check --format
 
-bench: ## what isolation costs, measured; PARTS="limits calls parked life memory"
-	@scripts/setup demo
+bench: ## what isolation costs, measured in ten minutes; BENCH=quick in one; PARTS="calls work"
+	@scripts/setup bench
 	@bench/run $(PARTS)
 
 clean: ## remove everything that was built

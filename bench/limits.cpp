@@ -1,9 +1,10 @@
-// The two limits that a call across a process border is held against, measured raw: two processes,
-// two words of shared memory, nothing else.
-//   spin   both sides spin; round trips per batch of 100, for one is shorter than a clock read
-//   futex  both sides block; 2 ms idle before each round trip
-// Prints lines "name min p50 p90 p99" in nanoseconds.
-#include <algorithm>
+// What a call across a process border is held against, measured raw: two processes, two words of
+// shared memory, nothing else; and copies of memory.
+//   limits spin COUNT         both sides spin; a sample is a batch of 100 round trips, for one is
+//                             shorter than a clock read
+//   limits futex COUNT        both sides block; 2 ms idle before each round trip
+//   limits memcpy COUNT SIZE  warm copies of SIZE bytes
+// Prints a sample a line, in nanoseconds per round trip or copy.
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
@@ -75,13 +76,8 @@ void end_child(pid_t child) {
     waitpid(child, nullptr, 0);
 }
 
-void print(const char* name, std::vector<int64_t>& samples) {
-    std::sort(samples.begin(), samples.end());
-    const auto at = [&](size_t percent) {
-        return static_cast<long long>(
-            samples[std::min(samples.size() - 1, samples.size() * percent / 100)]);
-    };
-    printf("%s %lld %lld %lld %lld\n", name, at(0), at(50), at(90), at(99));
+void print(double ns) {
+    printf("%.1f\n", ns);
 }
 
 void spin(Pair& pair, int batches) {
@@ -89,7 +85,6 @@ void spin(Pair& pair, int batches) {
         spin_until(pair.ping.value, i);
         pair.pong.value.store(i, std::memory_order_release);
     });
-    std::vector<int64_t> samples;
     uint32_t i = 0;
     const auto batch = [&] {
         const int64_t start = now_ns();
@@ -97,14 +92,13 @@ void spin(Pair& pair, int batches) {
             pair.ping.value.store(++i, std::memory_order_release);
             spin_until(pair.pong.value, i);
         }
-        return (now_ns() - start) / kBatch;
+        return static_cast<double>(now_ns() - start) / kBatch;
     };
     for (int b = 0; b < batches / 10; ++b)
         batch();
     for (int b = 0; b < batches; ++b)
-        samples.push_back(batch());
+        print(batch());
     end_child(child);
-    print("spin", samples);
 }
 
 void futex(Pair& pair, int rounds) {
@@ -113,17 +107,27 @@ void futex(Pair& pair, int rounds) {
         pair.pong.value.store(i, std::memory_order_release);
         futex_wake(pair.pong.value);
     });
-    std::vector<int64_t> samples;
     for (uint32_t i = 1; i <= static_cast<uint32_t>(rounds); ++i) {
         usleep(2000);
         const int64_t start = now_ns();
         pair.ping.value.store(i, std::memory_order_release);
         futex_wake(pair.ping.value);
         block_until(pair.pong.value, i);
-        samples.push_back(now_ns() - start);
+        print(static_cast<double>(now_ns() - start));
     }
     end_child(child);
-    print("futex", samples);
+}
+
+void copies(int rounds, size_t size) {
+    std::vector<char> from(size, 1), to(size, 2);
+    for (int i = 0; i < rounds + 3; ++i) {
+        const int64_t start = now_ns();
+        memcpy(to.data(), from.data(), size);
+        // So that the copy is not left out.
+        asm volatile("" : : "r"(to.data()) : "memory");
+        if (i >= 3)
+            print(static_cast<double>(now_ns() - start));
+    }
 }
 
 Pair& new_pair() {
@@ -139,10 +143,16 @@ Pair& new_pair() {
 } // namespace
 
 int main(int argc, char** argv) {
-    const char* part = argc > 1 ? argv[1] : "all";
+    const char* part = argc > 2 ? argv[1] : "";
     const int count = argc > 2 ? atoi(argv[2]) : 0;
-    if (strcmp(part, "futex") != 0)
-        spin(new_pair(), count > 0 ? count : 5000);
-    if (strcmp(part, "spin") != 0)
-        futex(new_pair(), count > 0 ? count : 1000);
+    if (strcmp(part, "spin") == 0) {
+        spin(new_pair(), count);
+    } else if (strcmp(part, "futex") == 0) {
+        futex(new_pair(), count);
+    } else if (strcmp(part, "memcpy") == 0 && argc > 3) {
+        copies(count, static_cast<size_t>(atoll(argv[3])));
+    } else {
+        fprintf(stderr, "usage: limits spin|futex COUNT | limits memcpy COUNT SIZE\n");
+        return 2;
+    }
 }
