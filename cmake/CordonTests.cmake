@@ -124,3 +124,43 @@ if(test_sources)
   add_dependencies(cordon_tests cordon_fixtures)
   gtest_discover_tests(cordon_tests DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
 endif()
+
+# Instructions of the hot path of a call, against a budget (test/hot_path/check). Both sides are made
+# of the object files that cordon itself is made of.
+find_path(CORDON_VALGRIND_DIR valgrind/callgrind.h)
+if(CORDON_VALGRIND_DIR AND NOT CORDON_SANITIZE)
+  set(hot_path "${CMAKE_SOURCE_DIR}/test/hot_path")
+  add_library(hot_path_library MODULE "${hot_path}/library.c")
+  target_include_directories(hot_path_library SYSTEM PRIVATE "${ERL_INCLUDE}")
+  target_compile_options(hot_path_library PRIVATE -Wall -Wextra)
+  set_target_properties(hot_path_library PROPERTIES C_VISIBILITY_PRESET default)
+
+  add_library(hot_path_beam_side MODULE "${hot_path}/beam_side.cpp")
+  target_link_libraries(hot_path_beam_side PRIVATE cordon_nif_objects)
+  target_link_options(hot_path_beam_side PRIVATE -Wl,-z,nodelete -Wl,-z,lazy)
+
+  add_executable(hot_path_costs "${hot_path}/host_side.cpp")
+  set_target_properties(hot_path_costs PROPERTIES ENABLE_EXPORTS ON)
+  target_include_directories(hot_path_costs PRIVATE "${CMAKE_SOURCE_DIR}/test")
+  target_link_libraries(hot_path_costs PRIVATE nif_host_objects compat_ipc ${host_link} GTest::gtest)
+  foreach(target hot_path_library hot_path_beam_side hot_path_costs)
+    target_include_directories(${target} SYSTEM PRIVATE "${CORDON_VALGRIND_DIR}")
+    set_target_properties(${target} PROPERTIES PREFIX ""
+      LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/hot_path"
+      RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/hot_path")
+  endforeach()
+  string(REGEX MATCH "^[0-9]+" compiler "${CMAKE_CXX_COMPILER_VERSION}")
+  string(TOLOWER
+    "${CMAKE_SYSTEM_PROCESSOR}-${CMAKE_CXX_COMPILER_ID}-${compiler}-${CMAKE_BUILD_TYPE}" compiler)
+  if(CMAKE_CXX_FLAGS)
+    string(APPEND compiler "-own-flags")
+  endif()
+  add_test(NAME hot_path COMMAND "${hot_path}/check" $<TARGET_FILE:hot_path_costs>
+    $<TARGET_FILE:hot_path_library> $<TARGET_FILE:hot_path_beam_side> $<TARGET_FILE:nif_host>
+    ${compiler})
+else()
+  add_test(NAME hot_path COMMAND "${CMAKE_COMMAND}" -E echo
+    "skipped: valgrind or its headers are missing (Debian: package valgrind), or a sanitizer is on")
+  set_tests_properties(hot_path PROPERTIES SKIP_REGULAR_EXPRESSION "^skipped")
+endif()
+set_tests_properties(hot_path PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 120)
