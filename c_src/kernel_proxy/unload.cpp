@@ -7,6 +7,7 @@
 #include "kernel_proxy/call.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/library.hpp"
+#include "kernel_proxy/own_env.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -20,8 +21,6 @@ constexpr auto kUnloadTimeout = 5s;
 // How often it is looked whether an instance is still in use.
 constexpr std::chrono::milliseconds kFirstPause{1};
 constexpr std::chrono::milliseconds kLongestPause{100};
-
-using OwnEnv = std::unique_ptr<ErlNifEnv, decltype(&enif_free_env)>;
 
 } // namespace
 
@@ -129,8 +128,8 @@ void Library::watch_late_unloads(Group& group) {
 }
 
 bool Library::try_unload_late(ModuleInstance* instance) {
-    const OwnEnv env(enif_alloc_env(), &enif_free_env);
-    if (!try_unload(env.get(), nullptr, *instance))
+    const OwnEnv own;
+    if (!try_unload(own.env, nullptr, *instance))
         return false;
     forget(instance);
     return true;
