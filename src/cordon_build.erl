@@ -26,15 +26,13 @@ fits(Proxy, NifHost) ->
             {error, Text}
     end.
 
-%% @doc Every function of the NIF API that cordon knows, and whether it has it.
--spec api(file:filename()) -> {ok, #{binary() => boolean()}} | {error, string()}.
+%% @doc Every function of the NIF API that cordon has.
+-spec api(file:filename()) -> {ok, [binary()]} | {error, string()}.
 api(NifHost) ->
     case run(NifHost, ["--api"]) of
         {ok, Output} ->
-            {ok, maps:from_list([{Name, State =:= <<"Done">>}
-                                 || Line <- binary:split(Output, <<"\n">>, [global, trim_all]),
-                                    [Name, _Since, State] <- [binary:split(Line, <<" ">>,
-                                                                           [global])]])};
+            {ok, [Name || Line <- binary:split(Output, <<"\n">>, [global, trim_all]),
+                          [Name, _Since] <- [binary:split(Line, <<" ">>)]]};
         {error, _} = Error ->
             Error
     end.

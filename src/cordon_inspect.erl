@@ -36,7 +36,7 @@ real({broken, _}, #{front := absent, real := Real}) -> Real;
 real(_, #{file := File}) -> File.
 
 report(Library, Place, Elf, #{libraries := Libraries, undefined := Undefined}, Api) ->
-    Enif = [{Name, maps:get(Name, Api, false)}
+    Enif = [{Name, lists:member(Name, Api)}
             || <<"enif_", _/binary>> = Name <- maps:get(undefined, Elf)],
     Manifest = manifest(Library, Elf),
     Complete = element(1, Manifest) =:= ok andalso Undefined =:= []

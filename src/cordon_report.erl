@@ -37,7 +37,7 @@ format(#{label := {cordon, host_down}} = Info) ->
       get(os_pid, Info), get(generation, Info), get(age_ms, Info),
       get(library, Info), backtrace(Info)]};
 format(#{label := {cordon, enif_unsupported}} = Info) ->
-    {"cordon: the library of host ~ts called ~tp, which isolated libraries can't use yet~ts",
+    {"cordon: the library of host ~ts called ~tp, which isolated libraries can't use~ts",
      [name(Info), get(function, Info),
       case Info of
           #{mfa := {M, F, A}} -> [" (in ", mfa({M, F, A}), ")"];

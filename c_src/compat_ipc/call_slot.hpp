@@ -72,7 +72,7 @@ enum class ResponseStatus : std::uint32_t {
     Raise = 2,       // term: the reason of an error exception
     Upcall = 3,      // upcall_op, upcall_args
     Reschedule = 4,  // enif_schedule_nif; term: small integer, the flags given to it
-    Unsupported = 5, // term: atom, the function that cordon does not have; the host ends
+    Unsupported = 5, // term: atom, a function that can't be used in a host, which ends
 };
 
 // What calls an enif_* makes of the VM while it runs. Arguments are words; text is (address in the

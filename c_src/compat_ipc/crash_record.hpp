@@ -21,7 +21,7 @@ enum class EndKind : std::uint32_t {
     Signal = 1,      // code = signal number
     Exit = 2,        // code = exit status; exit() or return from main
     Quota = 3,       // code = QuotaKind
-    Unsupported = 4, // an enif_* that cordon does not have was called outside of a call
+    Unsupported = 4, // outside of a call one was called that can't be used in a host
     LateUse = 5,     // code = Ending; with frames
 };
 

@@ -17,7 +17,7 @@ struct HostEnd {
         Quota,       // code = ipc::QuotaKind
         Timeout,     // code = ms
         Protocol,    // text = what it did
-        Unsupported, // it called an enif_* that cordon does not have, outside of a call
+        Unsupported, // outside of a call it called what can't be used in a host
         LateUse,     // code = ipc::Ending
         Stopped,     // by request
         KeeperDown,

@@ -11,11 +11,11 @@ constexpr char kUsage[] =
     "usage: nif_host --keeper     be the keeper of an Erlang VM (started by cordon, control socket "
     "on fd 3)\n"
     "       nif_host --version    print the build id, which must equal the one of cordon_nif.so\n"
-    "       nif_host --api        print every enif_* that cordon knows, and whether it has it\n"
+    "       nif_host --api        print every enif_* that cordon has, and since which API version\n"
     "       nif_host --help\n";
 
 constexpr char kApi[] =
-#define ENIF(name, since, kind, state) #name " " since " " #state "\n"
+#define ENIF(name, since, kind) #name " " since "\n"
 #include "nif_host/enif/api_table.def"
     ;
 

@@ -22,7 +22,7 @@
 #define HIDDEN __attribute__((visibility("hidden"), used))
 
 static const char* const names[] = {
-#define ENIF(name, since, kind, state) #name,
+#define ENIF(name, since, kind) #name,
 #include "nif_host/enif/api_table.def"
 #undef ENIF
 };

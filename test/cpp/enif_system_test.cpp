@@ -11,7 +11,7 @@ class EnifSystem : public HostTest {};
 
 TEST_F(EnifSystem, EveryFunctionOfTheTableIsExported) {
     int count = 0;
-#define ENIF(name, since, kind, state)                                                             \
+#define ENIF(name, since, kind)                                                                    \
     ++count;                                                                                       \
     EXPECT_NE(dlsym(RTLD_DEFAULT, #name), nullptr) << #name;
 #include "nif_host/enif/api_table.def"
