@@ -44,6 +44,10 @@ class EnifResource : public HostTest {
         *static_cast<int*>(data) = 1;
         return data;
     }
+    // Of what lies before the memory that the compiler knows of.
+    [[gnu::noinline]] static std::atomic<bool>& anchored(std::uint64_t handle) {
+        return host::Resource::of_handle(handle)->anchored;
+    }
     bool destroyed_within_a_second(int count) {
         for (int i = 0; i < 1000 && destroyed != count; ++i)
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -133,6 +137,49 @@ TEST_F(EnifResource, TheVmsProxyKeepsIt) {
     beam.event(ipc::EventKind::Release, handle);
     host::consume_events();
     EXPECT_TRUE(destroyed_within_a_second(1));
+}
+
+// What monitors outlives its terms: its proxy is kept until the library lets go.
+TEST_F(EnifResource, TheAnchorGoesWithTheLastReferenceOfOthers) {
+    ErlNifResourceType* type = open();
+    host::types_commit(load_env);
+    void* data = make(type);
+    const std::uint64_t handle = host::Resource::of(data)->handle();
+    beam.event(ipc::EventKind::Acquire, handle);
+    host::consume_events();
+    anchored(handle) = true;
+    enif_keep_resource(data);
+    enif_release_resource(data);
+    EXPECT_TRUE(anchored(handle));
+    enif_release_resource(data);
+    EXPECT_TRUE(destroyed_within_a_second(1));
+}
+
+TEST_F(EnifResource, TheAnchorGoesThoughTheLastTwoLetGoAtTheSameTime) {
+    ErlNifResourceType* type = open();
+    host::types_commit(load_env);
+    for (int round = 1; round <= 1000; ++round) {
+        void* data = make(type);
+        const std::uint64_t handle = host::Resource::of(data)->handle();
+        // Two proxies, of the resource and of a binary over its memory.
+        beam.event(ipc::EventKind::Acquire, handle);
+        beam.event(ipc::EventKind::Acquire, handle);
+        host::consume_events();
+        anchored(handle) = true;
+        std::atomic<int> ready{0};
+        const auto together = [&ready] {
+            for (++ready; ready != 2;)
+                ;
+        };
+        std::thread library([&] {
+            together();
+            enif_release_resource(data);
+        });
+        together();
+        host::resource_release(handle); // the binary is collected
+        library.join();
+        ASSERT_TRUE(destroyed_within_a_second(round));
+    }
 }
 
 TEST_F(EnifResource, CopiesHoldIt) {

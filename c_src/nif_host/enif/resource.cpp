@@ -225,9 +225,24 @@ void let_vm_decide(std::uint64_t handle, void (*on_begun)()) {
     resource_drop(Resource::of_handle(handle));
 }
 
-// The anchor must not outlive the references of others; the caller has one.
-bool is_held_by_anchor(Resource* resource, std::size_t references) {
-    return references == 2 && resource->anchored.exchange(false, std::memory_order_acq_rel);
+enum class Holder { Host, Vm };
+
+// What is to be done is chosen by a count that is still true when it is done: of two that let go at
+// the same time the second one sees what the first has left.
+void drop_reference(Resource* resource, Holder holder) {
+    std::size_t count = resource->references.load(std::memory_order_acquire);
+    do {
+        // The anchor must not outlive the references of others.
+        if (count == 2 && resource->anchored.exchange(false, std::memory_order_acq_rel))
+            return defer_callback({let_vm_decide, resource->handle()});
+        // Others hold it, so it lives on without a proxy: its monitors went with that one.
+        if (holder == Holder::Vm && count > 1 &&
+            resource->monitors.load(std::memory_order_acquire) != 0)
+            return defer_callback({monitors_renew, resource->handle()});
+    } while (
+        !resource->references.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel));
+    if (count == 1)
+        end_resource(resource);
 }
 
 } // namespace
@@ -236,33 +251,13 @@ bool is_held_by_anchor(Resource* resource, std::size_t references) {
 void resource_release(std::uint64_t handle) {
     Resource* resource = Resource::of_handle(handle);
     resource->vm_references.fetch_sub(1, std::memory_order_relaxed);
-    auto& references = resource->references;
-    const std::size_t count = references.load(std::memory_order_acquire);
-    if (is_held_by_anchor(resource, count))
-        return defer_callback({let_vm_decide, handle});
-    // Others hold it, so it lives on without a proxy: its monitors went with that one.
-    if (count > 1 && resource->monitors.load(std::memory_order_acquire) != 0)
-        return defer_callback({monitors_renew, handle});
-    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1)
-        end_resource(resource);
+    drop_reference(resource, Holder::Vm);
 }
 
 void resource_drop(Resource* resource) {
-    auto& references = resource->references;
-    std::size_t count = references.load(std::memory_order_acquire);
-    for (;;) {
-        if (count == 1) {
-            // The VM may have made a proxy of it a moment ago, and say so in the ring.
-            consume_events();
-            count = references.load(std::memory_order_acquire);
-        }
-        if (is_held_by_anchor(resource, count))
-            return defer_callback({let_vm_decide, resource->handle()});
-        if (references.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel))
-            break;
-    }
-    if (count == 1)
-        end_resource(resource);
+    // The VM may have made a proxy of it a moment ago, and say so in the ring.
+    consume_events();
+    drop_reference(resource, Holder::Host);
 }
 
 } // namespace cordon::host
