@@ -1,47 +1,33 @@
 #include "kernel_proxy/term_import.hpp"
 
 #include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/binary_import.hpp"
+#include "kernel_proxy/external_import.hpp"
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
-#include "kernel_proxy/seal.hpp"
+#include "kernel_proxy/import_budget.hpp"
 #include "kernel_proxy/vm_words.hpp"
 #include "shared_heap/wild.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <iterator>
-#include <map>
 #include <unordered_map>
 #include <vector>
 
 namespace cordon::proxy {
 namespace {
 
-using term::ExternalType;
 using term::Kind;
-
-// Below this many words a term needs no look at the kernel's count of what the host has written.
-constexpr std::uint64_t kFreeBudget = 1 << 16;
-
-// Binaries of a result may overlap: up to this many times what the host can have written.
-constexpr std::uint64_t kOverlap = 8;
-// From here on the kernel copies: it gives holes no pages.
-constexpr std::uint64_t kCopyByKernel = 16 * 1024;
-constexpr std::uint64_t kSharedBinary = 64; // bytes; smaller ones are cheaper copied
 
 // No real term has that many words.
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 60;
-// What the VM may be made to walk as a tree because of one import.
-constexpr std::uint64_t kMaxWalk = 1 << 24;
-
-struct SharingWanted {};
 
 class Importer {
   public:
     Importer(ErlNifEnv* env, Host& host, const ArgumentArena& arena, Use use, bool sharing)
         : env_(env), host_(host), arena_(arena), use_(use), sharing_(sharing),
-          budget_(kFreeBudget) {}
+          budget_(host, arena, use, sharing), binaries_(env, host, arena, budget_, sharing) {}
 
     ERL_NIF_TERM run(Word word) {
         ERL_NIF_TERM term;
@@ -50,8 +36,8 @@ class Importer {
         enter(word);
         while (!frames_.empty())
             step();
-        if (use_ != Use::Keep && sharing_ && expanded_.back() > kMaxWalk)
-            throw TermTooLarge();
+        if (sharing_)
+            budget_.check_walk(expanded_.back());
         return values_.back();
     }
 
@@ -81,7 +67,7 @@ class Importer {
         if (words > (std::uint64_t{1} << 50))
             throw ProtocolViolation("term_out_of_bounds");
         host_bytes(host_, arena_, address, words * sizeof(Word));
-        spend(words);
+        budget_.spend(words);
     }
 
     void push(ERL_NIF_TERM term, std::uint64_t expanded = 1) {
@@ -92,37 +78,12 @@ class Importer {
         }
     }
 
-    void spend(std::uint64_t words) {
-        spent_ += words;
-        if (spent_ <= budget_)
-            return;
-        if (spent_ <= most()) {
-            budget_ = most();
-            return;
-        }
-        if (sharing_)
-            throw ProtocolViolation("endless_term");
-        throw SharingWanted{};
-    }
-
-    // What can have been written, asked for once: what we read ourselves must not raise it.
-    std::uint64_t most() {
-        if (most_ == 0)
-            most_ = host_.physical_words() + arena_.used() / sizeof(Word) + kFreeBudget;
-        return most_;
-    }
-
     // What needs no parts to be built first: immediates, boxed leaves, and when sharing all that
     // was built before. Pushes it; false for a compound that is still to be built.
     bool push_ready(Word word);
     bool leaf(Word word, ERL_NIF_TERM* term);
     bool boxed_leaf(Word word, ERL_NIF_TERM* term);
-    ERL_NIF_TERM binary(Word address, std::uint64_t bytes);
     ERL_NIF_TERM resource_binary(Word address, std::uint64_t bytes);
-    void claim_bytes(Word address, std::uint64_t bytes);
-    void copy_bytes(Word address, std::uint64_t bytes, char* to) const;
-    void count_known(std::uint64_t bytes);
-    void check_binary_budget();
     ERL_NIF_TERM external(Word address, std::uint64_t bytes);
     void enter(Word word);
     void step();
@@ -136,9 +97,8 @@ class Importer {
     const ArgumentArena& arena_;
     const Use use_;
     const bool sharing_;
-    std::uint64_t spent_ = 0;
-    std::uint64_t budget_;
-    std::uint64_t most_ = 0;
+    ImportBudget budget_;
+    BinaryImport binaries_;
     std::uint64_t leaf_words_ = 1; // of the last leaf, as a tree
     std::vector<Frame> frames_;
     std::vector<ERL_NIF_TERM> values_;
@@ -152,15 +112,6 @@ class Importer {
     };
     // By host word; no term while it is being built: to meet that again is a cycle.
     std::unordered_map<Word, Built> seen_;
-    struct KnownBinary {
-        std::uint64_t bytes;
-        ERL_NIF_TERM term;
-    };
-    std::map<Word, KnownBinary> binaries_; // by address, when sharing
-    std::uint64_t binary_words_ = 0;
-    std::uint64_t known_words_ = 0; // of resource binaries that the VM has
-    std::uint64_t largest_known_ = 0;
-    std::uint64_t printed_words_ = 0; // of external terms, squared
 };
 
 bool Importer::leaf(Word word, ERL_NIF_TERM* term) {
@@ -233,11 +184,13 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
         *term = enif_make_uint64(env_, read(address + 8));
         return true;
     case Kind::Binary:
-        *term = binary(address + 8, size);
+        leaf_words_ = 1 + term::bytes_to_words(size);
+        *term = binaries_.copy(address + 8, size);
         return true;
     case Kind::BinaryRef:
         claim(address + 8, 1);
-        *term = binary(read(address + 8), size);
+        leaf_words_ = 1 + term::bytes_to_words(size);
+        *term = binaries_.copy(read(address + 8), size);
         return true;
     case Kind::Resource:
         claim(address + 8, 1);
@@ -255,112 +208,20 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
     throw ProtocolViolation("invalid_header");
 }
 
-// One copy, so what the host does to the bytes meanwhile can only change the bytes.
-ERL_NIF_TERM Importer::binary(Word address, std::uint64_t bytes) {
-    leaf_words_ = 1 + term::bytes_to_words(bytes);
-    ERL_NIF_TERM term;
-    if (sharing_) {
-        // Part of one that we have already: as in the VM, it then shares its bytes.
-        const auto after = binaries_.upper_bound(address);
-        if (after != binaries_.begin()) {
-            const auto& [start, known] = *std::prev(after);
-            if (address - start <= known.bytes && bytes <= known.bytes - (address - start))
-                return enif_make_sub_binary(env_, known.term, address - start, bytes);
-        }
-    }
-    claim_bytes(address, bytes);
-    unsigned char* to = enif_make_new_binary(env_, bytes, &term);
-    if (to == nullptr)
-        throw std::bad_alloc();
-    copy_bytes(address, bytes, reinterpret_cast<char*>(to));
-    if (sharing_ && bytes > kSharedBinary)
-        binaries_.insert_or_assign(address, KnownBinary{bytes, term});
-    return term;
-}
-
-// Checks that they lie in the host's memory, and counts them.
-void Importer::claim_bytes(Word address, std::uint64_t bytes) {
-    host_bytes(host_, arena_, address, bytes);
-    binary_words_ += term::bytes_to_words(bytes);
-    if (binary_words_ > budget_)
-        check_binary_budget();
-}
-
-// Of what was claimed.
-void Importer::copy_bytes(Word address, std::uint64_t bytes, char* to) const {
-    if (bytes < kCopyByKernel || !host_.copy_bytes(address, to, bytes))
-        std::memcpy(to, host_bytes(host_, arena_, address, bytes), bytes);
-}
-
-void Importer::check_binary_budget() {
-    if (!sharing_ && binary_words_ > most())
-        throw SharingWanted{};
-    if (binary_words_ > kOverlap * most())
-        throw ProtocolViolation("binaries_too_large");
-}
-
-// The VM has those bytes once, however often they are in a term; but a walk meets them each time.
-// One of them may have any size.
-void Importer::count_known(std::uint64_t bytes) {
-    leaf_words_ = 1 + term::bytes_to_words(bytes);
-    known_words_ += leaf_words_;
-    largest_known_ = std::max(largest_known_, leaf_words_);
-    if (use_ != Use::Keep && known_words_ - largest_known_ > kMaxWalk)
-        throw TermTooLarge();
-}
-
-// The VM's own object where it has one; else one is made of the copy.
 ERL_NIF_TERM Importer::resource_binary(Word address, std::uint64_t bytes) {
     claim(address, 4);
-    const Word in_library = read(address);
-    const Word handle = read(address + 8);
-    const Word number = read(address + 16);
-    const Word copy = read(address + 24);
-    ResourceTable& resources = host_.group().resources();
-    if (number != 0)
-        if (const ERL_NIF_TERM known =
-                resources.binary_again(env_, host_, number, in_library, bytes);
-            known != 0) {
-            count_known(bytes);
-            return known;
-        }
-    if (use_ == Use::Walk || use_ == Use::Print) // nobody keeps it
-        return binary(copy, bytes);
-    claim_bytes(copy, bytes);
-    BinaryProxy* proxy = resources.allocate_binary(host_, handle, in_library, bytes);
-    copy_bytes(copy, bytes, proxy->bytes());
-    return resources.make_binary(env_, proxy);
+    const BinaryImport::OfResource named{read(address), read(address + 8), read(address + 16),
+                                         read(address + 24)};
+    leaf_words_ = 1 + term::bytes_to_words(bytes);
+    // What is only walked nobody keeps.
+    return binaries_.of_resource(named, bytes, use_ == Use::Keep || use_ == Use::Copy);
 }
 
 ERL_NIF_TERM Importer::external(Word address, std::uint64_t bytes) {
     const std::uint64_t words = 1 + term::bytes_to_words(bytes);
     claim(address, words);
-    leaf_words_ = words;
-    if (use_ == Use::Print) {
-        if (words > kMaxWalk)
-            throw TermTooLarge();
-        leaf_words_ = words * words;
-        printed_words_ += leaf_words_;
-        if (printed_words_ > kMaxWalk)
-            throw TermTooLarge();
-    }
-    if (bytes <= term::kSealBytes)
-        throw ProtocolViolation("invalid_external");
-    const auto type = static_cast<ExternalType>(read(address));
-    if (type < ExternalType::Integer || type > ExternalType::Bitstring)
-        throw ProtocolViolation("invalid_external");
-    const Word seal = read(address + 8);
-    // A copy of ours: what was checked is what gets decoded.
-    const std::size_t length = bytes - term::kSealBytes;
-    const char* from = host_bytes(host_, arena_, address + 16, length);
-    std::vector<unsigned char> copy(length);
-    std::memcpy(copy.data(), from, length);
-    if (make_seal(type, copy) != seal)
-        throw ProtocolViolation("forged_external");
-    ERL_NIF_TERM term;
-    if (enif_binary_to_term(env_, copy.data(), copy.size(), &term, 0) == 0)
-        throw ProtocolViolation("invalid_external");
-    return term;
+    leaf_words_ = budget_.count_external(words);
+    return import_external(env_, address, bytes, host_, arena_);
 }
 
 bool Importer::push_ready(Word word) {
@@ -545,7 +406,7 @@ ERL_NIF_TERM Importer::make_map(std::size_t base, std::uint64_t pairs, bool inte
     for (std::uint64_t i = 0; sharing_ && i < pairs; ++i)
         if (expanded_[base + (interleaved ? 2 * i : i)] > kMaxWalk)
             throw ProtocolViolation("map_key_too_large");
-    ERL_NIF_TERM* keys = &values_[base];
+    ERL_NIF_TERM* keys = values_.data() + base;
     ERL_NIF_TERM* values = keys + pairs;
     if (interleaved) {
         sorted.resize(2 * pairs);
