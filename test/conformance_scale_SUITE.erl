@@ -12,7 +12,8 @@
          list_argument, list_results, list_reversed, list_kept_and_sent,
          strings, tuples, deep, deep_walks, deep_messages, shared_terms,
          binary_sizes, binary_messages, binary_kept, sub_binaries, binary_two_gigabytes,
-         long_atoms, bignums, queues, iolists, environments_reused, environments_freed]).
+         long_atoms, bignums, bitstrings, queues, iolists, environments_reused,
+         environments_freed]).
 
 -define(MILLION, 1000000).
 
@@ -270,6 +271,16 @@ long_atoms(_) ->
          ok = fx_scale:keep({Atom, [Atom]}),
          ?assertEqual({Atom, [Atom]}, fx_scale:fetch())
      end || Character <- [$a, 16#e9, 16#20ac, 16#1f600]].
+
+%% Larger than what is written before sharing is looked for; none stays behind.
+bitstrings(_) ->
+    Bitstring = <<(binary:copy(<<7>>, 16 bsl 20))/binary, 1:1>>,
+    ?assert(Bitstring =:= fx_scale:echo(Bitstring)),
+    true = garbage_collect(),
+    Before = erlang:memory(binary),
+    [?assert(Bitstring =:= fx_scale:echo(Bitstring)) || _ <- lists:seq(1, 5)],
+    true = garbage_collect(),
+    ?assert(erlang:memory(binary) - Before < 32 bsl 20).
 
 %% OTP 27 has none of more than 4,194,304 bits.
 bignums(Config) ->

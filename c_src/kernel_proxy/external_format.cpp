@@ -1,5 +1,6 @@
 #include "kernel_proxy/external_format.hpp"
 
+#include "kernel_proxy/encoded_term.hpp"
 #include "kernel_proxy/external_atoms.hpp"
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/own_env.hpp"
@@ -50,11 +51,8 @@ class AtomsOfBytes {
     // atoms, whether or not they are new; nothing when there is no term.
     void settle(std::optional<ERL_NIF_TERM> decoded) {
         if (inflated_ > 0 && decoded) {
-            ErlNifBinary plain;
-            if (enif_term_to_binary(env_, *decoded, &plain) == 0)
-                return;
-            const auto names = atoms_in(env_, {plain.data, plain.size}, AtomsWanted::All);
-            enif_release_binary(&plain);
+            const EncodedTerm plain(env_, *decoded);
+            const auto names = atoms_in(env_, plain.bytes(), AtomsWanted::All);
             give_back(names ? names->size() : charged_);
         } else if (inflated_ == 0) {
             give_back(count_existing(env_, *names_));

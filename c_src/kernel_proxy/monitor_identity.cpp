@@ -1,9 +1,9 @@
 #include "kernel_proxy/monitor_identity.hpp"
 
+#include "kernel_proxy/encoded_term.hpp"
 #include "kernel_proxy/seal.hpp"
 
 #include <cstring>
-#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -18,11 +18,7 @@ constexpr std::size_t kNumberBytes = 12;
 std::string encode(ErlNifEnv* env, ERL_NIF_TERM reference) {
     constexpr char kNewerReference = 90;
     constexpr char kNumbers = 3;
-    ErlNifBinary binary;
-    if (enif_term_to_binary(env, reference, &binary) == 0)
-        throw std::bad_alloc();
-    std::string encoded(reinterpret_cast<const char*>(binary.data), binary.size);
-    enif_release_binary(&binary);
+    std::string encoded = EncodedTerm(env, reference).text();
     if (encoded.size() < 4 + kNumberBytes || encoded[1] != kNewerReference || encoded[2] != 0 ||
         encoded[3] != kNumbers)
         throw std::runtime_error("references of this VM have another form");

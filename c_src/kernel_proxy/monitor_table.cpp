@@ -1,6 +1,7 @@
 #include "kernel_proxy/monitor_table.hpp"
 
 #include "kernel_proxy/background.hpp"
+#include "kernel_proxy/encoded_term.hpp"
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/monitor_identity.hpp"
@@ -50,13 +51,14 @@ std::array<term::Word, ipc::kAnswerWords> MonitorTable::monitor(Host& host, ErlN
         } else {
             if (monitors.by_number.size() >= kMaxMonitors)
                 throw QuotaUsedUp(ipc::QuotaKind::Monitors);
+            std::string encoded = EncodedTerm(own.env, obtained.reference).text();
             // Under the lock: it may fire before this returns, and on_down has to find it.
             if (enif_monitor_process(caller, proxy, &pid, &vm) != 0)
                 return {static_cast<term::Word>(ipc::MonitorAnswer::NoProcess)};
             monitors.by_number.emplace(number, Monitor{vm, proxy->serial});
             monitors.numbers.emplace(vm, number);
             Watching& watching = monitors.by_serial[proxy->serial];
-            watching.encoded = obtained.encoded;
+            watching.encoded = std::move(encoded);
             watching.numbers.insert(number);
         }
         if ((obtained.is_new || anchor) && keep(monitors, handle, proxy))

@@ -1,5 +1,6 @@
 #include "kernel_proxy/resource_table.hpp"
 
+#include "kernel_proxy/encoded_term.hpp"
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
 #include "kernel_proxy/own_env.hpp"
@@ -8,18 +9,6 @@
 #include <algorithm>
 
 namespace cordon::proxy {
-namespace {
-
-std::string encode(ErlNifEnv* env, ERL_NIF_TERM reference) {
-    ErlNifBinary binary;
-    if (enif_term_to_binary(env, reference, &binary) == 0)
-        throw std::bad_alloc();
-    std::string encoded(reinterpret_cast<const char*>(binary.data), binary.size);
-    enif_release_binary(&binary);
-    return encoded;
-}
-
-} // namespace
 
 ErlNifResourceType* ResourceTable::open_type(ErlNifEnv* env) {
     ErlNifResourceTypeInit callbacks{};
@@ -101,7 +90,7 @@ ResourceTable::Obtained ResourceTable::obtain(ErlNifEnv* env, Host& host, std::u
         const Entry& known = found->second;
         ERL_NIF_TERM reference;
         if (ProxyResource* proxy = revive_locked(env, known.encoded, known.serial, &reference))
-            return {reference, proxy, false, known.encoded};
+            return {reference, proxy, false};
     }
     auto* proxy =
         static_cast<ProxyResource*>(enif_alloc_resource(oldest_type(), sizeof(ProxyResource)));
@@ -110,9 +99,8 @@ ResourceTable::Obtained ResourceTable::obtain(ErlNifEnv* env, Host& host, std::u
     enif_release_resource(proxy);
     if (!host.events().send(ipc::EventKind::Acquire, handle, host.generation()))
         throw ProtocolViolation("events_not_taken");
-    const std::string encoded = encode(env, reference);
-    entries_[handle] = {proxy->serial, encoded};
-    return {reference, proxy, true, encoded};
+    entries_[handle] = {proxy->serial, EncodedTerm(env, reference).text()};
+    return {reference, proxy, true};
 }
 
 BinaryProxy* ResourceTable::allocate_binary(Host& host, std::uint64_t handle, std::uint64_t address,
@@ -130,10 +118,10 @@ BinaryProxy* ResourceTable::allocate_binary(Host& host, std::uint64_t handle, st
 ERL_NIF_TERM ResourceTable::make_binary(ErlNifEnv* env, BinaryProxy* proxy) {
     const ERL_NIF_TERM binary = enif_make_resource_binary(env, proxy, proxy->bytes(), proxy->size);
     const OwnEnv own; // the caller's needs no reference
-    const std::string encoded = encode(own.env, enif_make_resource(own.env, proxy));
+    std::string encoded = EncodedTerm(own.env, enif_make_resource(own.env, proxy)).text();
     {
         const std::scoped_lock guard(lock_);
-        binaries_.emplace(proxy->serial, encoded);
+        binaries_.emplace(proxy->serial, std::move(encoded));
     }
     enif_release_resource(proxy);
     return binary;

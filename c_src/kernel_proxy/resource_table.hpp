@@ -63,7 +63,6 @@ class ResourceTable {
         ERL_NIF_TERM reference;
         ProxyResource* proxy; // as long as the environment has the reference
         bool is_new;          // nobody else had a term of it
-        std::string encoded;  // external term format of the reference
     };
     Obtained obtain(ErlNifEnv* env, Host& host, std::uint64_t handle);
     // The proxy of that serial number if it is alive still; then the environment keeps it.

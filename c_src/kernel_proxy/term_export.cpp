@@ -1,6 +1,7 @@
 #include "kernel_proxy/term_export.hpp"
 
 #include "kernel_proxy/beam_atoms.hpp"
+#include "kernel_proxy/encoded_term.hpp"
 #include "kernel_proxy/exported_terms.hpp"
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
@@ -221,20 +222,16 @@ bool Exporter::admit_fun(std::span<const unsigned char> encoded) const {
 }
 
 Word Exporter::external(ERL_NIF_TERM term, ExternalType type) {
-    ErlNifBinary encoded;
-    if (enif_term_to_binary(env_, term, &encoded) == 0)
-        throw std::bad_alloc();
-    if (type == ExternalType::Fun && !admit_fun({encoded.data, encoded.size})) {
-        enif_release_binary(&encoded);
+    const EncodedTerm whole(env_, term);
+    const auto encoded = whole.bytes();
+    if (type == ExternalType::Fun && !admit_fun(encoded))
         throw FunRefused{};
-    }
-    const std::uint64_t bytes = term::kSealBytes + encoded.size;
+    const std::uint64_t bytes = term::kSealBytes + encoded.size();
     const auto block = allocate(2 + term::bytes_to_words(bytes));
     block.local[0] = term::make_header(Kind::External, bytes);
     block.local[1] = static_cast<Word>(type);
-    block.local[2] = make_seal(type, {encoded.data, encoded.size});
-    std::memcpy(&block.local[3], encoded.data, encoded.size);
-    enif_release_binary(&encoded);
+    block.local[2] = make_seal(type, encoded);
+    std::memcpy(&block.local[3], encoded.data(), encoded.size());
     return term::make_boxed(block.address);
 }
 
