@@ -47,6 +47,11 @@ bool EventSender::send(ipc::EventKind kind, std::uint64_t subject, std::uint64_t
     return overflow_.size() <= kMaxOverflow;
 }
 
+bool EventSender::are_taken() {
+    const std::scoped_lock guard(lock_);
+    return overflow_.size() <= kMaxOverflow;
+}
+
 void EventSender::flush_overflow() {
     const std::scoped_lock guard(lock_);
     if (ring_ != nullptr)

@@ -19,6 +19,8 @@ class EventSender {
     // For that generation's host only: a later one knows nothing of the subject. False when the
     // host has not taken events for so long that it has to go.
     [[nodiscard]] bool send(ipc::EventKind kind, std::uint64_t subject, std::uint64_t generation);
+    // False when it has to go for that.
+    bool are_taken();
     // Moves what has waited for room; cheap when nothing has.
     void flush() {
         if (overflowing_.load(std::memory_order_relaxed))

@@ -37,6 +37,8 @@ std::array<term::Word, ipc::kAnswerWords> MonitorTable::monitor(Host& host, ErlN
                                                                 std::uint64_t handle,
                                                                 const ErlNifPid& pid,
                                                                 std::uint64_t number, bool anchor) {
+    if (!host.events().are_taken()) // each monitor is an event more
+        throw ProtocolViolation("events_not_taken");
     const OwnEnv own; // keeps the proxy until the lock is free again
     const ResourceTable::Obtained obtained = group_.resources().obtain(own.env, host, handle);
     ProxyResource* proxy = obtained.proxy;

@@ -9,6 +9,15 @@
 #include <algorithm>
 
 namespace cordon::proxy {
+namespace {
+
+// The VM has one reference more on the host's resource.
+void acquire(Host& host, std::uint64_t handle) {
+    if (!host.events().send(ipc::EventKind::Acquire, handle, host.generation()))
+        throw ProtocolViolation("events_not_taken");
+}
+
+} // namespace
 
 ErlNifResourceType* ResourceTable::open_type(ErlNifEnv* env) {
     ErlNifResourceTypeInit callbacks{};
@@ -97,8 +106,7 @@ ResourceTable::Obtained ResourceTable::obtain(ErlNifEnv* env, Host& host, std::u
     *proxy = {&host.group(), host.generation(), handle, ++last_serial_};
     const ERL_NIF_TERM reference = enif_make_resource(env, proxy);
     enif_release_resource(proxy);
-    if (!host.events().send(ipc::EventKind::Acquire, handle, host.generation()))
-        throw ProtocolViolation("events_not_taken");
+    acquire(host, handle);
     entries_[handle] = {proxy->serial, EncodedTerm(env, reference).text()};
     return {reference, proxy, true};
 }
@@ -106,12 +114,11 @@ ResourceTable::Obtained ResourceTable::obtain(ErlNifEnv* env, Host& host, std::u
 BinaryProxy* ResourceTable::allocate_binary(Host& host, std::uint64_t handle, std::uint64_t address,
                                             std::uint64_t size) {
     const std::scoped_lock guard(lock_);
-    auto* proxy =
-        static_cast<BinaryProxy*>(enif_alloc_resource(oldest_type(), sizeof(BinaryProxy) + size));
+    ErlNifResourceType* type = oldest_type();
+    acquire(host, handle); // first: nobody frees the proxy of a host that is refused
+    auto* proxy = static_cast<BinaryProxy*>(enif_alloc_resource(type, sizeof(BinaryProxy) + size));
     *proxy = {{&host.group(), host.generation(), handle, ++last_serial_, true}, address, size};
     has_binaries_.store(true, std::memory_order_relaxed);
-    if (!host.events().send(ipc::EventKind::Acquire, handle, host.generation()))
-        throw ProtocolViolation("events_not_taken");
     return proxy;
 }
 
