@@ -2,6 +2,7 @@
 
 #include "kernel_proxy/background.hpp"
 #include "kernel_proxy/call.hpp"
+#include "kernel_proxy/own_env.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <dlfcn.h>
@@ -22,11 +23,10 @@ constexpr int kVmOnHalt = 2;
 using SetOption = int (*)(ErlNifEnv*, int, ...);
 
 void run_callback(ModuleInstance& instance, Host& host) {
-    ErlNifEnv* env = enif_alloc_env();
+    const OwnEnv own;
     std::int64_t answer = 0;
-    static_cast<void>(call_inline(env, nullptr, instance, host, ipc::RequestKind::OnHalt,
-                                  enif_make_list(env, 0), 0, kCallbackLimit, &answer));
-    enif_free_env(env);
+    static_cast<void>(call_inline(own.env, nullptr, instance, host, ipc::RequestKind::OnHalt,
+                                  enif_make_list(own.env, 0), 0, kCallbackLimit, &answer));
 }
 
 // Calls that the VM waits for end with their host.

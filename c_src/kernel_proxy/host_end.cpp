@@ -1,5 +1,6 @@
 #include "kernel_proxy/host_end.hpp"
 
+#include "kernel_proxy/own_env.hpp"
 #include "shared_heap/wild.hpp"
 
 #include <algorithm>
@@ -142,10 +143,9 @@ ERL_NIF_TERM HostEnd::to_term(ErlNifEnv* env) const {
 }
 
 std::string HostEnd::to_text() const {
-    ErlNifEnv* env = enif_alloc_env();
+    const OwnEnv own;
     char text[256];
-    enif_snprintf(text, sizeof text, "%T", to_term(env));
-    enif_free_env(env);
+    enif_snprintf(text, sizeof text, "%T", to_term(own.env));
     return text;
 }
 

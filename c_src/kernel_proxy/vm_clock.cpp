@@ -1,5 +1,7 @@
 #include "kernel_proxy/vm_clock.hpp"
 
+#include "kernel_proxy/own_env.hpp"
+
 #include <atomic>
 
 namespace cordon::proxy {
@@ -11,17 +13,16 @@ std::atomic<ErlNifTime> time_offset{0};
 // Every thread may ask for erlang:now/0, which is monotonic time + offset in whole microseconds. It
 // is later than all before it, so it can be ahead where somebody asks more often than that.
 ErlNifTime monotonic_of_now() {
-    ErlNifEnv* env = enif_alloc_env();
+    const OwnEnv own;
     int arity = 0;
     const ERL_NIF_TERM* parts = nullptr;
     ErlNifSInt64 mega = 0;
     ErlNifSInt64 seconds = 0;
     ErlNifSInt64 micro = 0;
-    enif_get_tuple(env, enif_now_time(env), &arity, &parts);
-    enif_get_int64(env, parts[0], &mega);
-    enif_get_int64(env, parts[1], &seconds);
-    enif_get_int64(env, parts[2], &micro);
-    enif_free_env(env);
+    enif_get_tuple(own.env, enif_now_time(own.env), &arity, &parts);
+    enif_get_int64(own.env, parts[0], &mega);
+    enif_get_int64(own.env, parts[1], &seconds);
+    enif_get_int64(own.env, parts[2], &micro);
     constexpr ErlNifSInt64 kMillion = 1'000'000;
     return ((mega * kMillion + seconds) * kMillion + micro) * 1000 -
            time_offset.load(std::memory_order_relaxed);
