@@ -23,6 +23,37 @@ using term::Kind;
 // No real term has that many words.
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 60;
 
+// What is all in its word; false for what lies in memory.
+bool immediate(ErlNifEnv* env, Word word, ERL_NIF_TERM* term) {
+    if (term::is_small(word)) {
+        *term = enif_make_int64(env, term::small_value(word));
+        return true;
+    }
+    if (term::is_atom(word)) {
+        *term = BeamAtoms::instance().term_of(word);
+        if (*term == 0)
+            throw ProtocolViolation("unknown_atom");
+        return true;
+    }
+    if (term::is_nil(word)) {
+        *term = enif_make_list(env, 0);
+        return true;
+    }
+    if (term::is_cons(word) || term::is_boxed(word))
+        return false;
+    ErlNifPid pid;
+    if (pid_from_word(word, &pid)) {
+        *term = enif_make_pid(env, &pid);
+        return true;
+    }
+    ErlNifPort port;
+    if (port_from_word(word, &port)) {
+        *term = port.port_id;
+        return true;
+    }
+    throw ProtocolViolation("invalid_term");
+}
+
 class Importer {
   public:
     Importer(ErlNifEnv* env, Host& host, const ArgumentArena& arena, Use use, bool sharing)
@@ -115,35 +146,9 @@ class Importer {
 };
 
 bool Importer::leaf(Word word, ERL_NIF_TERM* term) {
-    if (term::is_small(word)) {
-        *term = enif_make_int64(env_, term::small_value(word));
+    if (immediate(env_, word, term))
         return true;
-    }
-    if (term::is_atom(word)) {
-        *term = BeamAtoms::instance().term_of(word);
-        if (*term == 0)
-            throw ProtocolViolation("unknown_atom");
-        return true;
-    }
-    if (term::is_nil(word)) {
-        *term = enif_make_list(env_, 0);
-        return true;
-    }
-    if (term::is_cons(word))
-        return false;
-    if (term::is_boxed(word))
-        return boxed_leaf(word, term);
-    ErlNifPid pid;
-    if (pid_from_word(word, &pid)) {
-        *term = enif_make_pid(env_, &pid);
-        return true;
-    }
-    ErlNifPort port;
-    if (port_from_word(word, &port)) {
-        *term = port.port_id;
-        return true;
-    }
-    throw ProtocolViolation("invalid_term");
+    return term::is_boxed(word) && boxed_leaf(word, term);
 }
 
 bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
@@ -437,6 +442,9 @@ const char* host_bytes(const Host& host, const ArgumentArena& arena, Word addres
 
 ERL_NIF_TERM import_term(ErlNifEnv* env, Word word, Host& host, const ArgumentArena& arena,
                          Use use) {
+    ERL_NIF_TERM term;
+    if (immediate(env, word, &term)) // most results
+        return term;
     try {
         return Importer(env, host, arena, use, false).run(word);
     } catch (const SharingWanted&) {
