@@ -158,7 +158,7 @@ TEST_F(EnifResource, TheAnchorGoesWithTheLastReferenceOfOthers) {
 TEST_F(EnifResource, TheAnchorGoesThoughTheLastTwoLetGoAtTheSameTime) {
     ErlNifResourceType* type = open();
     host::types_commit(load_env);
-    for (int round = 1; round <= 1000; ++round) {
+    for (int round = 1; round <= 300; ++round) {
         void* data = make(type);
         const std::uint64_t handle = host::Resource::of(data)->handle();
         // Two proxies, of the resource and of a binary over its memory.
