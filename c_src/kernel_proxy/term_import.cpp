@@ -23,8 +23,9 @@ using term::Kind;
 // No real term has that many words.
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 60;
 
-// What is all in its word; false for what lies in memory.
-bool immediate(ErlNifEnv* env, Word word, ERL_NIF_TERM* term) {
+// What is all in its word; false for what lies in memory. Inlined: a list may be made of nothing
+// else.
+[[gnu::always_inline]] inline bool immediate(ErlNifEnv* env, Word word, ERL_NIF_TERM* term) {
     if (term::is_small(word)) {
         *term = enif_make_int64(env, term::small_value(word));
         return true;
@@ -60,7 +61,8 @@ class Importer {
         : env_(env), host_(host), arena_(arena), use_(use), sharing_(sharing),
           budget_(host, arena, use, sharing), binaries_(env, host, arena, budget_, sharing) {}
 
-    ERL_NIF_TERM run(Word word) {
+    // Not inlined, so that all of its loop is.
+    [[gnu::noinline]] ERL_NIF_TERM run(Word word) {
         ERL_NIF_TERM term;
         if (leaf(word, &term))
             return term;
