@@ -17,22 +17,11 @@
          refs_are_unique, refs_made_together, unique_integers, monotonic_time,
          caller_killed, many_callers]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES},
-     {isolated, [], ?CASES ++ [scheduler_goes_on, others_get_turns, other_process]}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_calls),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_calls).
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES, [scheduler_goes_on, others_get_turns, other_process]).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_calls]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_calls]).
 
 %%% Exceptions
 

@@ -12,23 +12,11 @@
          map_from_arrays, map_put_update_remove, map_get_size, map_iteration,
          large_map_iteration, to_external, from_external, from_external_safe]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_terms),
-    ok = fx:load(Mode, fx_data),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_data),
-    fx:unload(fx_terms).
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_terms, fx_data]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_terms, fx_data]).
 
 %%% Binaries
 

@@ -18,22 +18,15 @@
 -define(MODULES, [fx_details_terms, fx_details_maps, fx_details_memory, fx_details_system,
                   fx_details_habits]).
 
-all() ->
-    [{group, native}, {group, isolated}].
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
 
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    [ok = fx:load(Mode, Module) || Module <- ?MODULES],
-    [{mode, Mode} | Config].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, ?MODULES).
 
 end_per_group(_Mode, Config) ->
     ct:pal("~s: ~b answers", [proplists:get_value(mode, Config), get_count()]),
-    [fx:unload(Module) || Module <- ?MODULES].
+    both_modes:end_group(?MODULES).
 
 %%% Terms
 

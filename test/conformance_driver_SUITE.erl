@@ -9,22 +9,11 @@
         [memory, binaries, vectors, threads, nameless, many_keys, errno_ids, system_info, times,
          environment, terms, monitors, libraries, functions_of_ports, messages]).
 
-all() ->
-    [{group, native}, {group, isolated}, environment_of_the_vm, a_port_that_is_none,
-     end_of_a_thread].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_driver),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_driver).
+all() -> both_modes:all() ++ [environment_of_the_vm, a_port_that_is_none, end_of_a_thread].
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_driver]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_driver]).
 
 memory(_) ->
     ?assertEqual(1, fx_driver:memory()).

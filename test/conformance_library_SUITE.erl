@@ -8,21 +8,11 @@
 
 -define(CASES, [printed_to_files, broadcast, names, other_libraries, wide_integers]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_library),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_library).
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_library]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_library]).
 
 printed_to_files(Config) ->
     File = filename:join(proplists:get_value(priv_dir, Config), "printed"),

@@ -14,21 +14,11 @@
          send_traced_in_steps, send_traced_in_vain, send_traced_env, threads_not_traced, receive_traced,
          seq_traced, seq_traced_env, seq_traced_dirty, seq_traced_long, seq_traced_receiver]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_messages),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_messages).
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_messages]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_messages]).
 
 %%% Order and return values
 

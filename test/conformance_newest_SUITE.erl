@@ -13,21 +13,11 @@
 -define(ENCODINGS, [latin1, utf8]).
 -define(UNTOUCHED, 12345). % the length, where there was none to tell
 
-all() ->
-    [{group, native}, {group, isolated}, atoms_past_the_quota].
-
-groups() ->
-    [{native, [], ?OF_26 ++ ?OF_29}, {isolated, [], ?OF_26 ++ ?OF_29}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_newest),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_newest).
+all() -> both_modes:all() ++ [atoms_past_the_quota].
+groups() -> both_modes:groups(?OF_26 ++ ?OF_29).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_newest]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_newest]).
 
 init_per_testcase(Case, Config) ->
     Mode = proplists:get_value(mode, Config),
@@ -43,9 +33,6 @@ init_per_testcase(Case, Config) ->
         true -> Config;
         false when Mode =:= native -> {skip, "this VM does not have it"}
     end.
-
-end_per_testcase(_Case, _Config) ->
-    ok.
 
 strings_to_try() ->
     [[], "abc", [228, 246], [8364], [128512], [97, 8364, 98, 128512], [16#D800], [97, 16#DFFF],

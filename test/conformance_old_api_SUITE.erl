@@ -15,17 +15,10 @@
          system_info, additions, scheduling, upgrade, upgrade_to_another_version,
          refused, accepted_variants, another_init]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    [{mode, Mode} | Config].
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config).
 
 end_per_group(_Mode, _Config) ->
     fx:unload(fx_old).

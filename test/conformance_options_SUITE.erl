@@ -10,20 +10,11 @@
         [each_once, not_outside_load, not_in_a_failed_load, on_halt, stop_is_a_halt, halt_without_flush,
          old_and_new_code, after_purge, delay_halt, not_unloaded_at_halt, unload_threads]).
 
-all() ->
-    [{group, native}, {group, isolated}, hanging_on_halt, halt_without_a_host].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    ok.
+all() -> both_modes:all() ++ [hanging_on_halt, halt_without_a_host].
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config).
+end_per_group(_Mode, _Config) -> ok.
 
 init_per_testcase(Case, Config) ->
     Mode = proplists:get_value(mode, Config, isolated),

@@ -13,21 +13,11 @@
          kept_in_environment, parts_made_by_library, in_a_term, as_a_term, many,
          encoded, encoded_by_library, decoded_by_library, decoded_after_its_end]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES ++ [host_dies]}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_resource_binary),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_resource_binary).
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES, [host_dies]).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_resource_binary]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_resource_binary]).
 
 contents(_) ->
     [begin

@@ -16,20 +16,11 @@
          upgrade_fails_then_works, created_in_failed_upgrade, load_fails, purged_type,
          dynamic_call, dynamic_call_refused]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    ok.
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config).
+end_per_group(_Mode, _Config) -> ok.
 
 end_per_testcase(_Case, _Config) ->
     [fx:unload(M) || M <- [fx_takeover, fx_dyncall_caller, fx_dyncall_owner]].

@@ -14,19 +14,10 @@
          upgrade, upgrade_fails, upgrade_to_another_file, no_upgrade_callback, reload_with_live_resource,
          unload_after_destructors]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES},
-     {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_resource),
-    [{mode, Mode} | Config].
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_resource]).
 
 end_per_group(_Mode, _Config) ->
     fx:unload(fx_load),

@@ -17,18 +17,10 @@
 
 -define(MILLION, 1000000).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 120}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_scale),
-    [{mode, Mode} | Config].
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 120}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_scale]).
 
 end_per_group(Mode, _Config) ->
     fx:unload(fx_scale),

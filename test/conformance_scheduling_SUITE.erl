@@ -12,21 +12,11 @@
          growing_over_schedulers, stack_of_step, consumed, consumed_out_of_range, consumed_dirty,
          reductions, cooperative_steps, alive_dirty_cpu, alive_dirty_io, killed_in_dirty_chain]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES ++ [alive_moved]}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_scheduling),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_scheduling).
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES, [alive_moved]).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_scheduling]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_scheduling]).
 
 %%% Chains
 

@@ -17,21 +17,11 @@
 %% As the fixture numbers them.
 -define(UNITS, [{0, second}, {1, millisecond}, {2, microsecond}, {3, nanosecond}]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], [closed_port_from_dirty | ?CASES]}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_system),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_system).
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES, [closed_port_from_dirty]).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_system]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_system]).
 
 system_info(Config) ->
     Info = fx_system:system_info(),

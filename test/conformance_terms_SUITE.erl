@@ -19,21 +19,11 @@
          reverse_lists, variadic_makers, compare_and_identical, immediate_words,
          phash2, printed_terms]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    ok = fx:load(Mode, fx_terms),
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    fx:unload(fx_terms).
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_terms]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_terms]).
 
 %%% Terms that come back as they went
 

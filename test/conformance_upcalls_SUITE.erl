@@ -10,22 +10,16 @@
 -define(CASES, [calls, moved_call, steps, own_thread, own_threads_together, destructor,
                 destructor_in_a_call, load, upgrade, unload]).
 
-all() ->
-    [{group, native}, {group, isolated}].
-
-groups() ->
-    [{native, [], ?CASES}, {isolated, [], ?CASES}].
-
-suite() ->
-    [{timetrap, {seconds, 60}}].
+all() -> both_modes:all().
+groups() -> both_modes:groups(?CASES).
+suite() -> [{timetrap, {seconds, 60}}].
 
 init_per_group(Mode, Config) ->
     true = os:putenv("EVERY_UPCALL", "set"),
     true = os:unsetenv("EVERY_UPCALL_NONE"),
     [{mode, Mode} | Config].
 
-end_per_group(_Mode, _Config) ->
-    ok.
+end_per_group(_Mode, _Config) -> ok.
 
 init_per_testcase(_Case, Config) ->
     true = register(every_upcall_port, open_port({spawn, "cat"}, [])),

@@ -6,28 +6,20 @@
 -include_lib("stdlib/include/assert.hrl").
 
 all() ->
-    [{group, native}, {group, isolated}, apart_without_a_group, one_host_is_listed,
-     a_crash_takes_all, load_failure_leaves_the_others, unload_leaves_the_others,
-     unloaded_with_a_resource_alive, stale_resources, groups_are_apart, bad_names].
+    both_modes:all() ++
+        [apart_without_a_group, one_host_is_listed, a_crash_takes_all,
+         load_failure_leaves_the_others, unload_leaves_the_others,
+         unloaded_with_a_resource_alive, stale_resources, groups_are_apart,
+         bad_names].
 
-groups() ->
-    [{native, [], both_ways()}, {isolated, [], both_ways()}].
-
+groups() -> both_modes:groups(both_ways()).
 both_ways() ->
     [memory_of_each_other, memory_passed_on, private_data_of_each_other, terms_of_each_other,
      locks_of_each_other, resources_of_their_own, reload_one].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    ok.
-
-init_per_testcase(_Case, Config) ->
-    Config.
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config).
+end_per_group(_Mode, _Config) -> ok.
 
 end_per_testcase(_Case, _Config) ->
     fx:unload(fx_group_a),

@@ -7,24 +7,18 @@
 -include_lib("stdlib/include/assert.hrl").
 
 all() ->
-    [{group, native}, {group, isolated}, directory_of_a_restarted_host,
-     directory_that_goes_away, keeper_of_a_bound_scheduler].
+    both_modes:all() ++
+        [directory_of_a_restarted_host, directory_that_goes_away,
+         keeper_of_a_bound_scheduler].
 
-groups() ->
-    [{native, [], both_ways()}, {isolated, [], both_ways()}].
-
+groups() -> both_modes:groups(both_ways()).
 both_ways() ->
     [directory_is_followed, directory_while_calls_are_hot, many_processes,
      environment, locale, mask_and_limits].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_group(Mode, Config) ->
-    [{mode, Mode} | Config].
-
-end_per_group(_Mode, _Config) ->
-    ok.
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config).
+end_per_group(_Mode, _Config) -> ok.
 
 init_per_testcase(Case, Config) ->
     Dir = filename:join([proplists:get_value(priv_dir, Config),
