@@ -20,21 +20,11 @@ all() ->
      cache_dir_writable_by_others, cache_dir_not_a_directory, cache_dir_ill_typed,
      cache_dir_unwritable_path, cache_dir_of_any_name, damaged_shim].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_suite(Config) -> fx:init_suite(Config).
+end_per_suite(Config) -> fx:end_suite(Config).
 
-init_per_suite(Config) ->
-    ok = fx:isolate([]),
-    Config.
-
-end_per_suite(_Config) ->
-    ok = fx:isolate_end().
-
-init_per_testcase(_Case, Config) ->
-    Config.
-
-end_per_testcase(_Case, _Config) ->
-    fx:unload(fx_bystander).
+end_per_testcase(_Case, _Config) -> fx:unload(fx_bystander).
 
 %%% Files
 

@@ -15,15 +15,9 @@ all() ->
      stop_host, one_log_event, host_output, observed, killed_vm, killed_vm_with_calls,
      stopped_vm, out_of_descriptors, descendants_end, information].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_suite(Config) ->
-    ok = fx:isolate([]),
-    Config.
-
-end_per_suite(_Config) ->
-    ok = fx:isolate_end().
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_suite(Config) -> fx:init_suite(Config).
+end_per_suite(Config) -> fx:end_suite(Config).
 
 init_per_testcase(_Case, Config) ->
     ok = fx:load(isolated, fx_crash),

@@ -12,9 +12,7 @@ all() ->
 suite() ->
     [{timetrap, {seconds, 300}}].
 
-init_per_testcase(Case, Config) ->
-    case_dir:init(Case, Config).
-
+init_per_testcase(Case, Config) -> case_dir:init(Case, Config).
 end_per_testcase(_Case, Config) ->
     file:del_dir_r(proplists:get_value(dir, Config)).
 

@@ -17,17 +17,10 @@ all() ->
 suite() ->
     [{timetrap, {seconds, 120}}].
 
-init_per_suite(Config) ->
-    door:init_suite(Config).
+init_per_suite(Config) -> door:init_suite(Config).
+end_per_suite(Config) -> door:end_suite(Config).
 
-end_per_suite(Config) ->
-    door:end_suite(Config).
-
-init_per_testcase(Case, Config) ->
-    case_dir:init(Case, Config).
-
-end_per_testcase(_Case, _Config) ->
-    ok.
+init_per_testcase(Case, Config) -> case_dir:init(Case, Config).
 
 %%% Interrupted
 

@@ -3,7 +3,7 @@
 
 -export([load/2, load/3, reload/2, unload/1, try_load/2, try_load/3]).
 -export([path/1, load_info/1, loaded/2, library/1]).
--export([isolate/1, isolate_end/0]).
+-export([isolate/1, init_suite/1, end_suite/1]).
 -export([same/3, host/1, hosts/1, wait_until/1, wait_until/2, maps/1]).
 
 -type mode() :: native | isolated.
@@ -88,8 +88,14 @@ isolate(Apps) ->
     ok = application:set_env(cordon, isolate, Apps),
     application:start(cordon).
 
--spec isolate_end() -> ok.
-isolate_end() ->
+%% @doc For init_per_suite: cordon runs, with no application isolated.
+-spec init_suite([{atom(), term()}]) -> [{atom(), term()}].
+init_suite(Config) ->
+    ok = isolate([]),
+    Config.
+
+-spec end_suite([{atom(), term()}]) -> ok.
+end_suite(_Config) ->
     ok = application:stop(cordon),
     application:unset_env(cordon, isolate).
 

@@ -19,15 +19,9 @@ all() ->
      forged_monitors, monitors_of_the_killed, atoms_of_a_small_table,
      atoms_that_no_term_shows].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_suite(Config) ->
-    ok = fx:isolate([]),
-    Config.
-
-end_per_suite(_Config) ->
-    ok = fx:isolate_end().
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_suite(Config) -> fx:init_suite(Config).
+end_per_suite(Config) -> fx:end_suite(Config).
 
 init_per_testcase(_Case, Config) ->
     ok = fx:load(isolated, fx_hostile),

@@ -21,9 +21,6 @@ init_per_testcase(Case, Config) ->
     Cache = filename:join([proplists:get_value(priv_dir, Config), Case, "cache"]),
     [{cache, Cache} | Config].
 
-end_per_testcase(_Case, _Config) ->
-    ok.
-
 by_config_file(Config) ->
     Node = node_with(Config, [jiffy, fast_xml]),
     ok = call(Node, application, start, [cordon]),

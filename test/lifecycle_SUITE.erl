@@ -14,15 +14,9 @@ all() ->
      unload_hangs, constructor_and_init, constructor_and_init_later, no_entry,
      others_in_the_group, purged_while_the_host_is_down, crash_while_unload_waits].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_suite(Config) ->
-    ok = fx:isolate([]),
-    Config.
-
-end_per_suite(_Config) ->
-    ok = fx:isolate_end().
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_suite(Config) -> fx:init_suite(Config).
+end_per_suite(Config) -> fx:end_suite(Config).
 
 init_per_testcase(Case, Config) ->
     conformance_lifecycle_SUITE:init_per_testcase(Case, [{mode, isolated} | Config]).

@@ -19,15 +19,9 @@ all() ->
      binary_of_former_call, environment_of_former_call, after_clear, after_free, after_send,
      freed_environment, released_binary, released_resource, in_time, many_calls, both_backtraces, refused].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
-
-init_per_suite(Config) ->
-    ok = fx:isolate([]),
-    Config.
-
-end_per_suite(_Config) ->
-    ok = fx:isolate_end().
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_suite(Config) -> fx:init_suite(Config).
+end_per_suite(Config) -> fx:end_suite(Config).
 
 init_per_testcase(Case, Config) ->
     Options = maps:from_list([{check_lifetimes, true} || Case =/= off_by_default]),

@@ -12,21 +12,12 @@ all() ->
     [order_of_sources, record_is_shown, library_without, in_force, configuration_first,
      later_version, wrong_records, wrong_values, guards_of_the_vm, strict_is_refused, installed_and_edited].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_suite(Config) -> fx:init_suite(Config).
+end_per_suite(Config) -> fx:end_suite(Config).
 
-init_per_suite(Config) ->
-    ok = fx:isolate([]),
-    Config.
-
-end_per_suite(_Config) ->
-    ok = fx:isolate_end().
-
-init_per_testcase(Case, Config) ->
-    case_dir:init(Case, Config).
-
-end_per_testcase(_Case, _Config) ->
-    fx:unload(fx_requirements).
+init_per_testcase(Case, Config) -> case_dir:init(Case, Config).
+end_per_testcase(_Case, _Config) -> fx:unload(fx_requirements).
 
 %% Configuration over sidecar over record over defaults, each option by itself.
 order_of_sources(_) ->

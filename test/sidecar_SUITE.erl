@@ -13,21 +13,12 @@ all() ->
      replaced_by_other_module, replaced_by_no_library, replaced_between_starts,
      made_again, shim_of_a_shim].
 
-suite() ->
-    [{timetrap, {seconds, 60}}].
+suite() -> [{timetrap, {seconds, 60}}].
+init_per_suite(Config) -> fx:init_suite(Config).
+end_per_suite(Config) -> fx:end_suite(Config).
 
-init_per_suite(Config) ->
-    ok = fx:isolate([]),
-    Config.
-
-end_per_suite(_Config) ->
-    ok = fx:isolate_end().
-
-init_per_testcase(Case, Config) ->
-    case_dir:init(Case, Config).
-
-end_per_testcase(_Case, _Config) ->
-    fx:unload(fx_bystander).
+init_per_testcase(Case, Config) -> case_dir:init(Case, Config).
+end_per_testcase(_Case, _Config) -> fx:unload(fx_bystander).
 
 %%% What is in it
 

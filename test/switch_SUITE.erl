@@ -15,24 +15,11 @@ all() ->
 groups() ->
     [{machine, [], [refused, native, native_installed, refused_installed]}].
 
-suite() ->
-    [{timetrap, {seconds, 120}}].
+suite() -> [{timetrap, {seconds, 120}}].
+init_per_suite(Config) -> fx:init_suite(Config).
+end_per_suite(Config) -> fx:end_suite(Config).
 
-init_per_suite(Config) ->
-    ok = fx:isolate([]),
-    Config.
-
-end_per_suite(_Config) ->
-    ok = fx:isolate_end().
-
-init_per_group(machine, Config) ->
-    Config.
-
-end_per_group(machine, _Config) ->
-    ok.
-
-init_per_testcase(Case, Config) ->
-    case_dir:init(Case, Config).
+init_per_testcase(Case, Config) -> case_dir:init(Case, Config).
 
 %%% CORDON_DISABLE
 
