@@ -17,13 +17,9 @@ init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config).
 end_per_group(_Mode, _Config) -> ok.
 
 init_per_testcase(Case, Config) ->
-    Mode = proplists:get_value(mode, Config, isolated),
-    Log = filename:join([proplists:get_value(priv_dir, Config), lists:concat([Mode, ".", Case])]),
-    ok = file:write_file(Log, <<>>),
-    [{mode, Mode}, {log, Log} | Config].
+    case_log:init(Case, [{mode, proplists:get_value(mode, Config, isolated)} | Config]).
 
-end_per_testcase(_Case, _Config) ->
-    fx:unload(fx_option).
+end_per_testcase(_Case, _Config) -> fx:unload(fx_option).
 
 %%% What it says
 
@@ -93,7 +89,7 @@ halt(Config, Steps, How) ->
     ok = test_node:call(Node, ?MODULE, soon, [How]),
     fx:wait_until(fun() -> not filelib:is_dir("/proc/" ++ OsPid) end, 20000),
     test_node:stop(Node),
-    log(Config).
+    case_log:lines(Config).
 
 %% In a process that no call of ours waits for.
 soon(How) ->
@@ -109,10 +105,10 @@ step(Config, {reload, Value, Options}) ->
     ok = fx:reload(fx_option, settings(Config, Value, Options));
 step(Config, purge) ->
     true = code:soft_purge(fx_option),
-    fx:wait_until(fun() -> lists:member("unload 1", log(Config)) end);
+    fx:wait_until(fun() -> lists:member("unload 1", case_log:lines(Config)) end);
 step(Config, until_halt) ->
     _ = spawn(fun() -> fx_option:until_halt() end),
-    fx:wait_until(fun() -> lists:member("waits 0", log(Config)) end).
+    fx:wait_until(fun() -> lists:member("waits 0", case_log:lines(Config)) end).
 
 %%% Unload
 
@@ -130,8 +126,8 @@ unload_threads(Config) ->
                  [receive {'DOWN', Monitor, _, _, Reason} -> ?assertEqual(normal, Reason) end
                   || {_, Monitor} <- Callers],
                  fx:unload(fx_option),
-                 fx:wait_until(fun() -> length(log(Config)) >= 2 * Value end),
-                 case lists:last(log(Config)) of
+                 fx:wait_until(fun() -> length(case_log:lines(Config)) >= 2 * Value end),
+                 case lists:last(case_log:lines(Config)) of
                      "threads not told 0" -> told;
                      "threads not told " ++ _ -> not_told
                  end
@@ -155,7 +151,7 @@ halt_without_a_host(Config) ->
     ok = test_node:call(Node, ?MODULE, soon, [fun() -> erlang:halt(0) end]),
     fx:wait_until(fun() -> not filelib:is_dir("/proc/" ++ OsPid) end),
     test_node:stop(Node),
-    ?assertEqual([], log(Config)).
+    ?assertEqual([], case_log:lines(Config)).
 
 stop_host() ->
     ok = cordon_nif:stop_host(maps:get(host, fx:host(fx_option))),
@@ -165,8 +161,4 @@ stop_host() ->
 
 settings(Config, Value, Options) ->
     #{shim => proplists:get_value(mode, Config) =:= isolated,
-      info => {list_to_binary(proplists:get_value(log, Config)), Value, Options}}.
-
-log(Config) ->
-    {ok, Log} = file:read_file(proplists:get_value(log, Config)),
-    string:lexemes(binary_to_list(Log), "\n").
+      info => {case_log:file(Config), Value, Options}}.

@@ -18,9 +18,7 @@ suite() -> [{timetrap, {seconds, 60}}].
 init_per_suite(Config) -> fx:init_suite(Config).
 end_per_suite(Config) -> fx:end_suite(Config).
 
-init_per_testcase(Case, Config) ->
-    conformance_lifecycle_SUITE:init_per_testcase(Case, [{mode, isolated} | Config]).
-
+init_per_testcase(Case, Config) -> life:init(Case, [{mode, isolated} | Config]).
 end_per_testcase(_Case, _Config) ->
     fx:unload(fx_life),
     fx:unload(fx_life_init).
@@ -217,7 +215,7 @@ purged_while_the_host_is_down(Config) ->
     ok = cordon_nif:stop_host(maps:get(host, fx:host(fx_life))),
     fx:wait_until(fun() -> fx:hosts(fx_life) =:= [] end),
     fx:unload(fx_life),
-    ?assertEqual(["load 1 by 1, init 1"], conformance_lifecycle_SUITE:log(Config)),
+    ?assertEqual(["load 1 by 1, init 1"], case_log:lines(Config)),
     all_goes_on(Config).
 
 %% The host in which an old instance waits for its last resource goes down, and with it all that
@@ -242,7 +240,7 @@ reload(Config, Value, Actions, Options) ->
     fx:reload(fx_life, settings(Config, Value, Actions, Options)).
 
 settings(Config, Value, Actions, Options) ->
-    conformance_lifecycle_SUITE:settings(Config, Value, Actions, a, Options).
+    life:settings(Config, Value, Actions, a, Options).
 
 info(Config, Value, Actions) ->
-    conformance_lifecycle_SUITE:info(Config, Value, Actions).
+    life:info(Config, Value, Actions).
