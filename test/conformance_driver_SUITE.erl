@@ -12,8 +12,8 @@
 all() -> both_modes:all() ++ [environment_of_the_vm, a_port_that_is_none, end_of_a_thread].
 groups() -> both_modes:groups(?CASES).
 suite() -> [{timetrap, {seconds, 60}}].
-init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_driver]).
-end_per_group(_Mode, _Config) -> both_modes:end_group([fx_driver]).
+init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_driver, fx_driver_port]).
+end_per_group(_Mode, _Config) -> both_modes:end_group([fx_driver, fx_driver_port]).
 
 memory(_) ->
     ?assertEqual(1, fx_driver:memory()).
@@ -75,13 +75,13 @@ libraries(Config) ->
 functions_of_ports(Config) ->
     Crash = [driver_pdl_lock, driver_pdl_unlock, driver_pdl_get_refc, driver_pdl_inc_refc,
              driver_pdl_dec_refc, add_driver_entry],
-    Functions = fx_driver:port_functions() -- Crash,
+    Functions = fx_driver_port:port_functions() -- Crash,
     Nil = [driver_get_monitored_process, driver_mk_port, driver_connected, driver_caller],
     ?assertEqual(51, length(Functions)),
     fx:same(Config, of_ports,
-            [{F, fx_driver:with_no_port(F, -1)} || F <- Functions -- Nil]),
+            [{F, fx_driver_port:with_no_port(F, -1)} || F <- Functions -- Nil]),
     %% These answer with the word of []
-    ?assertMatch([_], lists:usort([fx_driver:with_no_port(F, -1) || F <- Nil])).
+    ?assertMatch([_], lists:usort([fx_driver_port:with_no_port(F, -1) || F <- Nil])).
 
 %% A message in the name of a port.
 messages(Config) ->
@@ -89,11 +89,11 @@ messages(Config) ->
     {Dead, Ref} = spawn_monitor(fun() -> ok end),
     receive {'DOWN', Ref, process, Dead, _} -> ok end,
     Sent = [begin
-                Result = fx_driver:send_term(P, To, LeftOut),
+                Result = fx_driver_port:send_term(P, To, LeftOut),
                 {Result, received(Port)}
             end || P <- [Port, not_a_port], To <- [self(), Dead, not_a_pid], LeftOut <- [0, 1, 2, 3, 20]],
     port_close(Port),
-    Closed = [fx_driver:send_term(Port, To, 0) || To <- [self(), Dead]],
+    Closed = [fx_driver_port:send_term(Port, To, 0) || To <- [self(), Dead]],
     ?assertMatch({1, {[], atom, -5, 18446744073709551615, a_port, <<"inar">>, <<"buffer">>,
                       "string", "cons", self, 2.5, _, _, {1, 2}, #{1 := 2}, [1, 2]}},
                  hd(Sent)),
@@ -120,10 +120,10 @@ environment_of_the_vm(_) ->
 
 %% A port that no driver can have: natively the VM crashes, or reads what is not its own.
 a_port_that_is_none(_) ->
-    ok = fx:load(isolated, fx_driver),
-    [?assertError({enif_unsupported, F}, fx_driver:with_no_port(F, 0))
+    ok = fx:load(isolated, fx_driver_port),
+    [?assertError({enif_unsupported, F}, fx_driver_port:with_no_port(F, 0))
      || F <- [driver_output, driver_mk_port, driver_pdl_lock, add_driver_entry]],
-    fx:unload(fx_driver).
+    fx:unload(fx_driver_port).
 
 %% Natively the VM aborts.
 end_of_a_thread(_) ->

@@ -2,8 +2,7 @@
 -module(fx_driver).
 
 -export([memory/0, binaries/0, vector/1, threads/0, nameless/0, exit_thread/0, many_keys/0, errno_ids/0,
-         system_info/0, times/0, environment/2, terms/0, nil/0, monitors/0, libraries/1,
-         with_no_port/2, port_functions/0, send_term/3]).
+         system_info/0, times/0, environment/2, terms/0, nil/0, monitors/0, libraries/1]).
 
 -include("fx.hrl").
 
@@ -22,6 +21,3 @@ terms() -> ?NIF.
 nil() -> ?NIF.
 monitors() -> ?NIF.
 libraries(_) -> ?NIF.
-with_no_port(_, _) -> ?NIF.
-port_functions() -> ?NIF.
-send_term(_, _, _) -> ?NIF.
