@@ -16,7 +16,7 @@
          error_number, no_environment, statics, held_binary, habits]).
 
 -define(MODULES, [fx_details_terms, fx_details_maps, fx_details_memory, fx_details_system,
-                  fx_details_habits]).
+                  fx_details_threads, fx_details_habits]).
 
 all() -> both_modes:all().
 groups() -> both_modes:groups(?CASES).
@@ -188,14 +188,14 @@ prints(Config) ->
     [same(Config, fx_details_system, F, [a, {b}]) || F <- [prints, file_prints]].
 
 threads(Config) ->
-    [same(Config, fx_details_system, Run, F, x)
+    [same(Config, fx_details_threads, Run, F, x)
      || F <- [locks, names_are_copied, threads, thread_names], Run <- [run, run_io]].
 
 signals(Config) ->
-    same(Config, fx_details_system, signals, x).
+    same(Config, fx_details_threads, signals, x).
 
 thread_data(Config) ->
-    [same(Config, fx_details_system, thread_data, N) || N <- [2, 100, 3000, 10]].
+    [same(Config, fx_details_threads, thread_data, N) || N <- [2, 100, 3000, 10]].
 
 times(Config) ->
     [same(Config, fx_details_system, Run, times, x) || Run <- [run, run_cpu, run_io]].
