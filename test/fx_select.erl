@@ -1,9 +1,9 @@
 %%% enif_select: see fixtures/fx_select.c.
 -module(fx_select).
 
--export([source/3, watched_by/2, helper/3, monitor/3, select/5, select_dirty/5, select_often/6, select_x/6,
+-export([source/3, watched_by/2, helper/3, monitor/3, select/5, select_dirty/5, select_x/6,
          select_in_thread/4, pass_on/3, pipe/0, socket_pair/0, event/1, timer/1, child/1,
-         reap/1, open/1, close/1, duplicate/2, write/2, send_urgent/1, fill/1, read/1,
+         reap/1, open/1, close/1, duplicate/2, write/2, fill/1, read/1,
          descriptors/1]).
 
 -include("fx.hrl").
@@ -14,7 +14,6 @@ helper(_, _, _) -> ?NIF.
 monitor(_, _, _) -> ?NIF.
 select(_, _, _, _, _) -> ?NIF.
 select_dirty(_, _, _, _, _) -> ?NIF.
-select_often(_, _, _, _, _, _) -> ?NIF.
 select_x(_, _, _, _, _, _) -> ?NIF.
 select_in_thread(_, _, _, _) -> ?NIF.
 pass_on(_, _, _) -> ?NIF.
@@ -28,7 +27,6 @@ open(_) -> ?NIF.
 close(_) -> ?NIF.
 duplicate(_, _) -> ?NIF.
 write(_, _) -> ?NIF.
-send_urgent(_) -> ?NIF.
 fill(_) -> ?NIF.
 read(_) -> ?NIF.
 descriptors(_) -> ?NIF.
