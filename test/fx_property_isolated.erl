@@ -1,12 +1,4 @@
 %%% See fixtures/fx_property.h.
 -module(fx_property_isolated).
 
--export([facts/1, echo/1, order/1, hashes/2, run/2]).
-
--include("fx.hrl").
-
-facts(_Terms) -> ?NIF.
-echo(_Term) -> ?NIF.
-order(_Terms) -> ?NIF.
-hashes(_Terms, _Salt) -> ?NIF.
-run(_Terms, _Operations) -> ?NIF.
+-include("fx_property.hrl").
