@@ -20,8 +20,11 @@ using namespace std::chrono_literals;
 using ipc::RequestKind;
 using ipc::ResponseStatus;
 
-// How long a normal scheduler may wait: then the call moves.
-constexpr auto kSchedulerBound = 50us;
+// How long a normal scheduler may wait: then the call moves. Longer than it takes to wake a worker
+// on a busy machine: a move costs both sides more than that.
+constexpr auto kSchedulerBound = 200us;
+// For a call that has moved already and found no dirty scheduler free.
+constexpr auto kNextTurnBound = 50us;
 // A library that tells the VM itself what it uses may go on longer between two such calls.
 constexpr auto kCooperativeBound = 5ms;
 // On a dirty scheduler: how soon a killed caller is noticed.
@@ -92,13 +95,16 @@ Clock::time_point Call::limit() const {
 // The clock runs from the doorbell of a parked worker, else from the first time that somebody looks
 // at it.
 void Call::begin_turn(Clock::time_point now) {
+    if (bound_ != Clock::time_point{})
+        return;
+    const bool is_first = slot_.started == Clock::time_point{};
     if (slot_.turn_started == Clock::time_point{})
         slot_.turn_started = now;
-    if (slot_.started == Clock::time_point{})
+    if (is_first)
         slot_.started = slot_.turn_started;
-    if (bound_ == Clock::time_point{})
-        bound_ = now + (function().cooperates.load(std::memory_order_relaxed) ? kCooperativeBound
-                                                                              : kSchedulerBound);
+    bound_ = now + (function().cooperates.load(std::memory_order_relaxed) ? kCooperativeBound
+                    : is_first                                            ? kSchedulerBound
+                                                                          : kNextTurnBound);
 }
 
 bool Call::tells_enough(Clock::time_point now) const {
