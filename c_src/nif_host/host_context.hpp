@@ -34,8 +34,11 @@ struct HostContext {
     ipc::ResponseHalf& response(std::uint32_t slot) const { return shared().responses[slot]; }
 };
 
-// The one of this process.
-HostContext& context();
+// The one of this process. Not made on first use: every function of the API asks for it.
+extern constinit HostContext the_context;
+inline HostContext& context() {
+    return the_context;
+}
 
 // Ends the host at once with this reason published; for what the C API has no error value for.
 [[noreturn]] void end_host(ipc::EndKind end, std::uint32_t code);

@@ -48,10 +48,7 @@ void map_pool(const ipc::Setup& setup, std::vector<Fd>& fds) {
 
 } // namespace
 
-HostContext& context() {
-    static HostContext the_context;
-    return the_context;
-}
+constinit HostContext the_context;
 
 void run_host(std::vector<Fd>& fds, const Guard& guard) {
     try {

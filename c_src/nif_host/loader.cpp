@@ -25,6 +25,7 @@ static_assert(sizeof(OldFunction) == 24 && sizeof(ErlNifFunc) == 32);
 std::shared_mutex instances_lock;
 std::map<std::uint32_t, std::unique_ptr<Library>> libraries; // by number
 std::map<std::uint32_t, std::unique_ptr<Instance>> instances;
+std::atomic<std::uint32_t> destroyed{0};
 
 bool at_least(const ErlNifEntry& entry, int minor) {
     return entry.major > 2 || (entry.major == 2 && entry.minor >= minor);
@@ -159,7 +160,14 @@ Instance* find_instance(std::uint32_t id) {
     return found == instances.end() ? nullptr : found->second.get();
 }
 
+std::uint32_t instances_destroyed() {
+    return destroyed.load(std::memory_order_relaxed);
+}
+
 void destroy_instance(Instance* instance) {
+    // Relaxed will do: the BEAM asks for no instance that is being destroyed, and what it asks for
+    // next comes with the doorbell's release.
+    destroyed.fetch_add(1, std::memory_order_relaxed);
     void* handle;
     {
         const std::unique_lock guard(instances_lock);

@@ -16,6 +16,8 @@ ipc::Opened open_library(std::uint32_t number, const std::string& path);
 // library is not open or nif_init gives nothing.
 Instance* create_instance(std::uint32_t id, std::uint32_t library);
 Instance* find_instance(std::uint32_t id); // nullptr if there is none
+// How many have been destroyed: while it stays the same, what find_instance gave is still there.
+std::uint32_t instances_destroyed();
 // Forgets it; the last one of its library unmaps the library.
 void destroy_instance(Instance* instance);
 

@@ -66,6 +66,7 @@ class Worker {
     void serve_callback(void (*Instance::*callback)(void*));
     void continue_chain();
     void run_step(Word result);
+    Instance* instance_of_call();
     void begin(ErlNifEnv* env, Instance* instance);
     const Word* arguments(ErlNifEnv* env) const;
     void renew(ErlNifEnv*& env, EnvKind kind);
@@ -80,7 +81,11 @@ class Worker {
     ErlNifEnv* load_env_; // of load, upgrade, unload
     std::uint32_t seq_ = 0;
     Scheduled scheduled_{};
-    bool dirty_ = false; // the environments hold something since the last clean-up
+    struct {
+        Instance* instance = nullptr;
+        std::uint32_t destroyed = 0; // instances_destroyed() when it was found
+    } last_;                         // of the last call: mostly that of the next one too
+    bool dirty_ = false;             // the environments hold something since the last clean-up
 };
 
 thread_local Worker* this_worker = nullptr;
@@ -154,8 +159,17 @@ const Word* Worker::arguments(ErlNifEnv* env) const {
     return copies;
 }
 
+// Without the lock of find_instance.
+Instance* Worker::instance_of_call() {
+    const std::uint32_t destroyed = instances_destroyed();
+    if (last_.instance == nullptr || last_.destroyed != destroyed ||
+        last_.instance->id != request_.instance)
+        last_ = {find_instance(request_.instance), destroyed};
+    return last_.instance;
+}
+
 void Worker::serve_call() {
-    Instance* instance = find_instance(request_.instance);
+    Instance* instance = instance_of_call();
     if (instance == nullptr || request_.function >= instance->functions.size())
         end_host(ipc::EndKind::Exit, 1); // the BEAM side never asks for that
     begin(env_, instance);
@@ -164,7 +178,7 @@ void Worker::serve_call() {
 }
 
 void Worker::continue_chain() {
-    env_set_call(env_, find_instance(request_.instance), request_.caller, request_.thread_type);
+    env_set_call(env_, instance_of_call(), request_.caller, request_.thread_type);
     run_step(scheduled_.function(env_, scheduled_.argc, scheduled_.argv));
 }
 

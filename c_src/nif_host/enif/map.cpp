@@ -144,9 +144,8 @@ Word flat_with_value(ErlNifEnv* env, Flat flat, std::size_t at, Word value) {
 
 Word flat_with_pair(ErlNifEnv* env, Flat flat, Word key, Word value) {
     const std::size_t size = flat.size();
-    std::size_t at = 0;
-    while (at < size && key_less(flat.keys()[at], key))
-        ++at;
+    const Word* const place = std::lower_bound(flat.keys(), flat.keys() + size, key, key_less);
+    const auto at = static_cast<std::size_t>(place - flat.keys());
     const Flat copy = new_flat(env, size + 1);
     const auto insert = [&](const Word* from, Word* to, Word word) {
         std::copy_n(from, at, to);
