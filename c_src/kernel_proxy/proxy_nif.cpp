@@ -170,6 +170,7 @@ int load(ErlNifEnv* env, void**, ERL_NIF_TERM info) {
     if (enif_get_map_value(env, info, atom(env, "port"), &value) != 0 &&
         enif_get_local_port(env, value, &port) != 0)
         port_word(port); // teaches the tag of local ports
+    learn_small_words(env);
     VmDirectory::watch();
     return 0;
 }

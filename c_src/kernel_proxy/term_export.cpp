@@ -61,7 +61,9 @@ class Exporter {
 
     // A tuple, a list or a map waits for its turn; everything else is written at once.
     void put(ERL_NIF_TERM term, Word* destination) {
-        if (const Word word = leaf(term); word != 0)
+        if (is_own_word(term))
+            *destination = term;
+        else if (const Word word = leaf(term); word != 0)
             *destination = word;
         else
             push(term, destination);
@@ -268,26 +270,27 @@ Word Exporter::list(ERL_NIF_TERM term) {
     const Word word = term::make_cons(block.address);
     if (sharing_)
         seen_->add(term, word);
+    ERL_NIF_TERM head;
+    ERL_NIF_TERM tail;
+    enif_get_list_cell(env_, term, &head, &tail);
     for (;;) {
-        ERL_NIF_TERM head;
-        ERL_NIF_TERM tail;
-        enif_get_list_cell(env_, term, &head, &tail);
         put(head, &block.local[0]);
         if (sharing_)
             if (const Word known = seen_->find(tail); known != 0) {
                 block.local[1] = known;
                 return word;
             }
-        if (enif_is_list(env_, tail) == 0 || enif_is_empty_list(env_, tail) != 0) {
-            put(tail, &block.local[1]);
+        const ERL_NIF_TERM cell = tail;
+        if (enif_get_list_cell(env_, cell, &head, &tail) == 0) {
+            put(cell, &block.local[1]);
             return word;
         }
         const auto next = allocate(2);
-        block.local[1] = term::make_cons(next.address);
+        const Word next_word = term::make_cons(next.address);
+        block.local[1] = next_word;
         if (sharing_)
-            seen_->add(tail, block.local[1]);
+            seen_->add(cell, next_word);
         block = next;
-        term = tail;
     }
 }
 
@@ -318,6 +321,8 @@ Word Exporter::map(ERL_NIF_TERM term) {
 
 Word export_term(ErlNifEnv* env, ERL_NIF_TERM term, Host& host, ArgumentArena& arena, Stale stale,
                  Funs funs, Large large) {
+    if (is_own_word(term))
+        return term;
     try {
         return Exporter(env, host, arena, stale, funs, false).run(term);
     } catch (const SharingWanted&) {

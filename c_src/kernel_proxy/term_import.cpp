@@ -22,12 +22,25 @@ using term::Kind;
 
 // No real term has that many words.
 constexpr std::uint64_t kEndless = std::uint64_t{1} << 60;
+// enif_make_list_from_array counts in 32 bits.
+constexpr std::size_t kMaxListLength = (std::size_t{1} << 32) - 2;
+
+[[gnu::noinline]] void pid_or_port(ErlNifEnv* env, Word word, ERL_NIF_TERM* term) {
+    ErlNifPid pid;
+    ErlNifPort port;
+    if (pid_from_word(word, &pid))
+        *term = enif_make_pid(env, &pid);
+    else if (port_from_word(word, &port))
+        *term = port.port_id;
+    else
+        throw ProtocolViolation("invalid_term");
+}
 
 // What is all in its word; false for what lies in memory. Inlined: a list may be made of nothing
 // else.
 [[gnu::always_inline]] inline bool immediate(ErlNifEnv* env, Word word, ERL_NIF_TERM* term) {
     if (term::is_small(word)) {
-        *term = enif_make_int64(env, term::small_value(word));
+        *term = small_words_agree ? word : enif_make_int64(env, term::small_value(word));
         return true;
     }
     if (term::is_atom(word)) {
@@ -42,17 +55,8 @@ constexpr std::uint64_t kEndless = std::uint64_t{1} << 60;
     }
     if (term::is_cons(word) || term::is_boxed(word))
         return false;
-    ErlNifPid pid;
-    if (pid_from_word(word, &pid)) {
-        *term = enif_make_pid(env, &pid);
-        return true;
-    }
-    ErlNifPort port;
-    if (port_from_word(word, &port)) {
-        *term = port.port_id;
-        return true;
-    }
-    throw ProtocolViolation("invalid_term");
+    pid_or_port(env, word, term);
+    return true;
 }
 
 class Importer {
@@ -80,27 +84,26 @@ class Importer {
     // A compound that is being built. Its finished parts lie on values_ from `base` on.
     struct Frame {
         Shape shape;
-        Word next;               // address of the next word to look at; List: the next cell or tail
-        std::uint64_t remaining; // words; List: unused
+        Word next;               // List: the next cell or tail
+        const Word* parts;       // the next to look at; List: unused
+        std::uint64_t remaining; // of them; List: 1 when the tail has been built
         std::size_t base;
         std::uint64_t size; // arity, pairs
         Word key;           // word of the whole, for sharing
     };
 
-    Word read(Word address) {
-        return Wild<Word>::read(
-                   reinterpret_cast<const Word*>(host_bytes(host_, arena_, address, sizeof(Word))))
-            .unchecked();
-    }
+    // Of the host, who may change it at any time: each word is read once.
+    static Word read(const Word* word) { return Wild<Word>::read(word).unchecked(); }
 
-    // Checks that `words` words lie at the address, and counts them.
-    void claim(Word address, std::uint64_t words) {
+    // Where `words` words that the host has at that address are mapped here; counts them.
+    const Word* claim(Word address, std::uint64_t words) {
         if (address % sizeof(Word) != 0)
             throw ProtocolViolation("misaligned_term");
         if (words > (std::uint64_t{1} << 50))
             throw ProtocolViolation("term_out_of_bounds");
-        host_bytes(host_, arena_, address, words * sizeof(Word));
+        const char* local = host_bytes(host_, arena_, address, words * sizeof(Word));
         budget_.spend(words);
+        return reinterpret_cast<const Word*>(local);
     }
 
     void push(ERL_NIF_TERM term, std::uint64_t expanded = 1) {
@@ -122,6 +125,8 @@ class Importer {
     void step();
     void step_list(std::size_t frame);
     void finish_list(std::size_t base, bool proper);
+    void step_shared_list(std::size_t frame);
+    void finish_shared_list(std::size_t base);
     void finish(ERL_NIF_TERM term);
     ERL_NIF_TERM make_map(std::size_t base, std::uint64_t pairs, bool interleaved);
 
@@ -155,8 +160,7 @@ bool Importer::leaf(Word word, ERL_NIF_TERM* term) {
 
 bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
     const Word address = term::address_of(word);
-    claim(address, 1);
-    const Word header = read(address);
+    const Word header = read(claim(address, 1));
     const std::uint64_t size = term::header_size(header);
     switch (term::header_kind(header)) {
     case Kind::Tuple:
@@ -173,8 +177,7 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
         }
         return false;
     case Kind::Float: {
-        claim(address + 8, 1);
-        const Word bits = read(address + 8);
+        const Word bits = read(claim(address + 8, 1));
         double value;
         std::memcpy(&value, &bits, sizeof value);
         if (!std::isfinite(value))
@@ -183,25 +186,21 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
         return true;
     }
     case Kind::Int64:
-        claim(address + 8, 1);
-        *term = enif_make_int64(env_, static_cast<ErlNifSInt64>(read(address + 8)));
+        *term = enif_make_int64(env_, static_cast<ErlNifSInt64>(read(claim(address + 8, 1))));
         return true;
     case Kind::Uint64:
-        claim(address + 8, 1);
-        *term = enif_make_uint64(env_, read(address + 8));
+        *term = enif_make_uint64(env_, read(claim(address + 8, 1)));
         return true;
     case Kind::Binary:
         leaf_words_ = 1 + term::bytes_to_words(size);
         *term = binaries_.copy(address + 8, size);
         return true;
     case Kind::BinaryRef:
-        claim(address + 8, 1);
         leaf_words_ = 1 + term::bytes_to_words(size);
-        *term = binaries_.copy(read(address + 8), size);
+        *term = binaries_.copy(read(claim(address + 8, 1)), size);
         return true;
     case Kind::Resource:
-        claim(address + 8, 1);
-        *term = host_.group().resources().make_reference(env_, host_, read(address + 8));
+        *term = host_.group().resources().make_reference(env_, host_, read(claim(address + 8, 1)));
         return true;
     case Kind::External:
         *term = external(address + 8, size);
@@ -216,9 +215,9 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
 }
 
 ERL_NIF_TERM Importer::resource_binary(Word address, std::uint64_t bytes) {
-    claim(address, 4);
-    const BinaryImport::OfResource named{read(address), read(address + 8), read(address + 16),
-                                         read(address + 24)};
+    const Word* words = claim(address, 4);
+    const BinaryImport::OfResource named{read(words), read(words + 1), read(words + 2),
+                                         read(words + 3)};
     leaf_words_ = 1 + term::bytes_to_words(bytes);
     // What is only walked nobody keeps.
     return binaries_.of_resource(named, bytes, use_ == Use::Keep || use_ == Use::Copy);
@@ -255,28 +254,30 @@ void Importer::enter(Word word) {
         seen_.emplace(word, Built{}); // push_ready has found it unknown
     const Word address = term::address_of(word);
     if (term::is_cons(word)) {
-        frames_.push_back({Shape::List, word, 0, values_.size(), 0, word});
+        frames_.push_back({Shape::List, word, nullptr, 0, values_.size(), 0, word});
         return;
     }
-    // boxed_leaf has looked at the header already, but the host may have changed it since.
-    const Word header = read(address);
+    // boxed_leaf has looked at the header already and counted it, but the host may have changed it
+    // since.
+    const Word header =
+        read(reinterpret_cast<const Word*>(host_bytes(host_, arena_, address, sizeof(Word))));
     const std::uint64_t size = term::header_size(header);
     switch (term::header_kind(header)) {
     case Kind::Tuple:
         if (size == 0 || size > term::kMaxTupleArity)
             throw ProtocolViolation("invalid_tuple");
-        claim(address + 8, size);
-        frames_.push_back({Shape::Tuple, address + 8, size, values_.size(), size, word});
+        frames_.push_back(
+            {Shape::Tuple, 0, claim(address + 8, size), size, values_.size(), size, word});
         return;
     case Kind::FlatMap:
         if (size == 0 || size > (std::uint64_t{1} << 40))
             throw ProtocolViolation("invalid_map");
-        claim(address + 8, 2 * size);
-        frames_.push_back({Shape::FlatMap, address + 8, 2 * size, values_.size(), size, word});
+        frames_.push_back({Shape::FlatMap, 0, claim(address + 8, 2 * size), 2 * size,
+                           values_.size(), size, word});
         return;
     case Kind::HashMap:
-        claim(address + 8, 1);
-        frames_.push_back({Shape::HashMap, address + 8, 1, values_.size(), size, word});
+        frames_.push_back(
+            {Shape::HashMap, 0, claim(address + 8, 1), 1, values_.size(), size, word});
         return;
     default:
         throw ProtocolViolation("invalid_header");
@@ -302,32 +303,32 @@ void Importer::finish(ERL_NIF_TERM term) {
 void Importer::step() {
     const std::size_t at = frames_.size() - 1;
     if (frames_[at].shape == Shape::List)
-        return step_list(at);
+        return sharing_ ? step_shared_list(at) : step_list(at);
     while (frames_[at].remaining > 0) {
         Frame& frame = frames_[at];
-        const Word word = read(frame.next);
-        frame.next += sizeof(Word);
+        const Word word = read(frame.parts++);
         --frame.remaining;
         if (frame.shape == Shape::HashMap || frame.shape == Shape::MapNode) {
             // Below a map: nodes, and pairs in the form of cons cells.
             const Word address = term::address_of(word);
             if (term::is_cons(word)) {
-                claim(address, 2);
-                frames_.push_back({Shape::Pair, address, 2, values_.size(), 0, 0});
+                frames_.push_back({Shape::Pair, 0, claim(address, 2), 2, values_.size(), 0, 0});
             } else if (term::is_boxed(word)) {
-                claim(address, 2);
-                const Word header = read(address);
+                const Word header = read(claim(address, 2));
                 const std::uint64_t children = term::header_size(header);
                 if (term::header_kind(header) != Kind::MapNode)
                     throw ProtocolViolation("invalid_map");
-                claim(address + 16, children);
-                frames_.push_back({Shape::MapNode, address + 16, children, values_.size(), 0, 0});
+                frames_.push_back({Shape::MapNode, 0, claim(address + 16, children), children,
+                                   values_.size(), 0, 0});
             } else {
                 throw ProtocolViolation("invalid_map");
             }
             return;
         }
-        if (!push_ready(word)) {
+        ERL_NIF_TERM term;
+        if (!sharing_ && immediate(env_, word, &term)) {
+            values_.push_back(term);
+        } else if (!push_ready(word)) {
             enter(word);
             return; // its parts come first
         }
@@ -356,27 +357,52 @@ void Importer::step() {
 }
 
 void Importer::step_list(std::size_t at) {
+    if (frames_[at].remaining != 0) // the tail lies on values_, on top of the heads
+        return finish_list(frames_[at].base, false);
+    const std::size_t base = frames_[at].base;
+    Word next = frames_[at].next;
+    while (term::is_cons(next)) {
+        const Word* cell = claim(term::address_of(next), 2);
+        const Word head = read(cell);
+        next = read(cell + 1);
+        if (values_.size() - base >= kMaxListLength)
+            throw ProtocolViolation("list_too_long");
+        ERL_NIF_TERM term;
+        if (immediate(env_, head, &term)) {
+            values_.push_back(term);
+        } else if (!push_ready(head)) {
+            frames_[at].next = next;
+            return enter(head);
+        }
+    }
+    if (!push_ready(next)) {
+        frames_[at].remaining = 1;
+        return enter(next);
+    }
+    finish_list(base, term::is_nil(next));
+}
+
+void Importer::step_shared_list(std::size_t at) {
     for (;;) {
         Frame& frame = frames_[at];
         const Word word = frame.next;
         const bool tail_built = frame.remaining != 0;
         const bool begun = values_.size() > frame.base;
-        if (sharing_ && begun && !tail_built)
+        if (begun && !tail_built)
             cells_.back() = frame.size; // of the head that has just been built
         // A tail that is known ends the walk, as [] does.
-        if (tail_built || !term::is_cons(word) || (sharing_ && begun && seen_.contains(word))) {
+        if (tail_built || !term::is_cons(word) || (begun && seen_.contains(word))) {
             if (!tail_built && !push_ready(word)) {
-                frame.remaining = 1; // next time it lies on values_, on top of the heads
+                frame.remaining = 1;
                 return enter(word);
             }
-            return finish_list(frame.base, term::is_nil(word));
+            return finish_shared_list(frame.base);
         }
-        const Word cell = term::address_of(word);
-        claim(cell, 2);
+        const Word* cell = claim(term::address_of(word), 2);
         const Word head = read(cell);
-        frame.next = read(cell + 8);
+        frame.next = read(cell + 1);
         frame.size = word;
-        if (values_.size() - frame.base >= (std::size_t{1} << 32) - 2)
+        if (values_.size() - frame.base >= kMaxListLength)
             throw ProtocolViolation("list_too_long");
         if (!push_ready(head))
             return enter(head);
@@ -386,15 +412,18 @@ void Importer::step_list(std::size_t at) {
 void Importer::finish_list(std::size_t base, bool proper) {
     ERL_NIF_TERM tail = values_.back();
     values_.pop_back();
-    if (!sharing_) {
-        if (proper)
-            return finish(enif_make_list_from_array(env_, values_.data() + base,
-                                                    static_cast<unsigned>(values_.size() - base)));
-        for (std::size_t i = values_.size(); i > base; --i)
-            tail = enif_make_list_cell(env_, values_[i - 1], tail);
-        return finish(tail);
-    }
-    // Each cell may be the tail of another list.
+    if (proper)
+        return finish(enif_make_list_from_array(env_, values_.data() + base,
+                                                static_cast<unsigned>(values_.size() - base)));
+    for (std::size_t i = values_.size(); i > base; --i)
+        tail = enif_make_list_cell(env_, values_[i - 1], tail);
+    finish(tail);
+}
+
+// Each cell may be the tail of another list.
+void Importer::finish_shared_list(std::size_t base) {
+    ERL_NIF_TERM tail = values_.back();
+    values_.pop_back();
     std::uint64_t expanded = expanded_.back();
     for (std::size_t i = values_.size(); i > base; --i) {
         tail = enif_make_list_cell(env_, values_[i - 1], tail);

@@ -67,7 +67,29 @@ class Immediates {
 Immediates pids(term::kPidTag);
 Immediates ports(term::kPortTag);
 
+bool is_small_in_vm(ErlNifEnv* env, ErlNifSInt64 value) {
+    return enif_make_int64(env, value) == term::make_small(value);
+}
+
 } // namespace
+
+bool small_words_agree = false;
+
+// Both borders, both signs, and that nothing else looks like one.
+void learn_small_words(ErlNifEnv* env) {
+    bool agree = true;
+    for (const std::int64_t value :
+         {std::int64_t{0}, std::int64_t{1}, std::int64_t{-1}, std::int64_t{0x123456789ABCDE},
+          -std::int64_t{0x123456789ABCDE}, term::kSmallMin, term::kSmallMax})
+        agree = agree && is_small_in_vm(env, value);
+    for (const ERL_NIF_TERM other :
+         {enif_make_int64(env, term::kSmallMin - 1), enif_make_int64(env, term::kSmallMax + 1),
+          enif_make_double(env, 1.0), enif_make_atom(env, "ok"), enif_make_list(env, 0),
+          enif_make_list1(env, enif_make_int(env, 1)), enif_make_tuple1(env, enif_make_int(env, 1)),
+          enif_make_new_map(env), enif_make_ref(env)})
+        agree = agree && !term::is_small(other);
+    small_words_agree = agree;
+}
 
 term::Word pid_word(const ErlNifPid& pid) {
     return pids.to_word(pid.pid);

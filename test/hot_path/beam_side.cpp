@@ -20,6 +20,7 @@
 #include "kernel_proxy/term_export.hpp"
 #include "kernel_proxy/term_import.hpp"
 #include "kernel_proxy/vm_directory.hpp"
+#include "kernel_proxy/vm_words.hpp"
 
 #include <csignal>
 #include <cstdio>
@@ -122,6 +123,7 @@ void measure(const BeamSide& side) {
         std::_Exit(kSkipped);
     }
     VmDirectory::watch();
+    learn_small_words(side.env);
     ModuleInstance instance;
     Host& host = *load(side, instance).current_host();
     Slot* results[std::size(kShapes)];
