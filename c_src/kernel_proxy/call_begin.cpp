@@ -85,7 +85,7 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
             if (host == nullptr)
                 return raise_host_down(env, library, function, generation, why);
         }
-        Slot* slot = host->take_slot();
+        Slot* slot = place == Place::Normal ? host->take_slot() : host->take_recent_slot();
         if (slot == nullptr && host->accepts_calls())
             return raise_overload(env, library, function, "concurrent calls");
         // The Host object may serve another generation by now.

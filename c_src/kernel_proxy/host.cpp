@@ -57,6 +57,16 @@ Slot* Host::take_slot() {
     return slot;
 }
 
+Slot* Host::take_recent_slot() {
+    const std::uint32_t recent = recent_slot_.load(std::memory_order_relaxed);
+    Slot* slot = take_slot_at(recent);
+    if (slot == nullptr)
+        slot = take_slot();
+    if (slot != nullptr && slot->index != recent)
+        recent_slot_.store(slot->index, std::memory_order_relaxed);
+    return slot;
+}
+
 Slot* Host::take_slot_at(std::uint32_t index) {
     Slot& slot = slots_[index];
     if (slot.busy.exchange(1, std::memory_order_seq_cst) != 0)

@@ -83,6 +83,9 @@ class Host {
     // A slot for a call by this thread; nullptr when the host is ending or all are taken. The
     // slot's memory stays mapped until it is given back.
     Slot* take_slot();
+    // The same for a thread that isn't the next to call: the VM gives each dirty call to another.
+    // The slot that such a call has used last, while its worker is warm.
+    Slot* take_recent_slot();
     // That one; or nullptr.
     Slot* take_slot_at(std::uint32_t index);
     // Whether a slot was ever used in this generation.
@@ -170,6 +173,7 @@ class Host {
     std::atomic<std::uint64_t> generation_{0};
     std::atomic<pid_t> os_pid_{0};
     Clock::time_point started_at_{};
+    std::atomic<std::uint32_t> recent_slot_{0}; // relaxed: a hint
     std::atomic<State> state_{State::Closed};
     std::atomic<bool> accepts_{false};
     std::atomic<std::uint64_t> directory_version_{0}; // relaxed: read by who sees it accept calls
