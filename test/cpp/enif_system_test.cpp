@@ -212,8 +212,9 @@ TEST_F(EnifSystem, IoQueue) {
     ErlNifIOQueue* queue = enif_ioq_create(ERL_NIF_IOQ_NORMAL);
     ErlNifBinary bin;
     enif_alloc_binary(5, &bin);
+    EXPECT_EQ(enif_ioq_enq_binary(queue, &bin, 6), 0); // and it is released
+    enif_alloc_binary(5, &bin);
     std::memcpy(bin.data, "hello", 5);
-    EXPECT_EQ(enif_ioq_enq_binary(queue, &bin, 6), 0);
     EXPECT_EQ(enif_ioq_enq_binary(queue, &bin, 1), 1);
     ErlNifIOVec vec;
     ErlNifIOVec* vector = &vec;

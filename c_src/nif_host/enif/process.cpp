@@ -195,7 +195,7 @@ void enif_system_info(ErlNifSysInfo* info, std::size_t size) {
     // The VM's own record; behind it the two strings that it points to.
     const std::vector<char>& known = context().system_info;
     ErlNifSysInfo full{};
-    std::memcpy(&full, known.data(), std::min(sizeof full, known.size()));
+    std::copy_n(known.data(), std::min(sizeof full, known.size()), reinterpret_cast<char*>(&full));
     static char unknown[] = "";
     full.erts_version = full.otp_release = unknown;
     if (known.size() > sizeof full && known.back() == '\0') {
