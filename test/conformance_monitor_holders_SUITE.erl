@@ -12,7 +12,8 @@
 -define(CASES,
         [monitor_before_term, monitor_before_term_dropped, kept_by_library, kept_monitor_fires,
          kept_then_returned, kept_and_seen, kept_after_collection, kept_of_many_monitors,
-         dropped_after_collection, down_keeps_resource, many_on_one_process, many_resources, race]).
+         dropped_after_collection, down_keeps_resource, many_on_one_process,
+         dirty_calls_beside_many, many_resources, race]).
 
 all() -> both_modes:all().
 groups() -> both_modes:groups(?CASES, [host_dies, host_dies_with_many]).
@@ -152,6 +153,16 @@ many_on_one_process(_) ->
     ?assertEqual(10000, length(lists:usort(Fired))),
     nothing(50),
     ?assertEqual(10000, fx_monitors:downs(Thing)).
+
+%% A dirty call keeps its resources in a host until it ends; that is no business of their monitors.
+dirty_calls_beside_many(_) ->
+    Pid = process(),
+    Thing = fx_monitors:new(7, self()),
+    [0 = fx_monitors:monitor_process(Thing, Pid) || _ <- lists:seq(1, 5000)],
+    {Us, _} = timer:tc(fun() -> [7 = fx_monitors:number_dirty(Thing) || _ <- lists:seq(1, 200)] end),
+    ct:log("~p us a call", [Us div 200]),
+    ?assert(Us < 5_000_000),
+    ?assertEqual(5000, length(monitored_by(Pid))).
 
 many_resources(_) ->
     Pid = process(),

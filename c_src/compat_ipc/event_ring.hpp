@@ -18,6 +18,7 @@ enum class EventKind : std::uint64_t {
     Acquire = 1, // handle
     Release = 2, // handle
     Down = 3,    // the host's number of the monitor
+    LetGo = 4,   // handle: a call that has moved kept it by an Acquire, and is over
 };
 
 struct Event {

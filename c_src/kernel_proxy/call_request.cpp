@@ -36,7 +36,7 @@ void hold_resources(Host& host, Slot& slot) {
 
 void release_slot(Host& host, Slot& slot) {
     for (const std::uint64_t handle : slot.held)
-        static_cast<void>(host.events().send(ipc::EventKind::Release, handle, host.generation()));
+        static_cast<void>(host.events().send(ipc::EventKind::LetGo, handle, host.generation()));
     slot.held.clear();
     drop_chunks(host, slot);
     host.give_back(slot);

@@ -34,6 +34,9 @@ void take_events() {
         case ipc::EventKind::Release:
             resource_release(event.subject);
             break;
+        case ipc::EventKind::LetGo:
+            resource_let_go(event.subject);
+            break;
         case ipc::EventKind::Down:
             monitor_down(event.subject);
             break;

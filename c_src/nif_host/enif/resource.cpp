@@ -254,6 +254,12 @@ void resource_release(std::uint64_t handle) {
     drop_reference(resource, Holder::Vm);
 }
 
+void resource_let_go(std::uint64_t handle) {
+    Resource* resource = Resource::of_handle(handle);
+    resource->vm_references.fetch_sub(1, std::memory_order_relaxed);
+    drop_reference(resource, Holder::Host); // no proxy has gone, and no monitor with it
+}
+
 void resource_drop(Resource* resource) {
     // The VM may have made a proxy of it a moment ago, and say so in the ring.
     consume_events();

@@ -38,6 +38,7 @@ void types_unlink_module(const Instance* instance);
 
 void resource_acquire(std::uint64_t handle); // the VM has a proxy of it now
 void resource_release(std::uint64_t handle); // the VM has dropped it
+void resource_let_go(std::uint64_t handle);  // a call has kept it so, and is over
 
 // --- for the enif_* functions -----------------------------------------------------------------
 
