@@ -29,7 +29,8 @@ constexpr auto kNextTurnBound = 50us;
 constexpr auto kCooperativeBound = 5ms;
 // On a dirty scheduler: how soon a killed caller is noticed.
 constexpr auto kAliveCheck = 10ms;
-// It is believed while it tells of one part in so many of the time that it takes.
+// A library that tells what it uses is believed while that is one part in so many of the time that
+// it takes.
 constexpr int kUntold = 10;
 // 1 ms is a whole timeslice (erl_nif(3)).
 constexpr auto kPercent = 10us;
