@@ -1,5 +1,7 @@
 #include "shared_heap/memory_segment.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -115,6 +117,22 @@ void seal_beam_memory(int fd) {
 
 void seal_host_memory(int fd) {
     add_seals(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+bool is_resident(const char* bytes, std::uint64_t count) {
+    constexpr std::uint64_t kPage = 4096;
+    constexpr std::uint64_t kPagesAtOnce = 1024;
+    std::array<unsigned char, kPagesAtOnce> resident;
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes) / kPage * kPage;
+    const auto end = reinterpret_cast<std::uintptr_t>(bytes) + count;
+    for (auto at = begin; at < end; at += kPagesAtOnce * kPage) {
+        const auto pages = std::min((end - at + kPage - 1) / kPage, kPagesAtOnce);
+        if (mincore(reinterpret_cast<void*>(at), pages * kPage, resident.data()) != 0 ||
+            !std::all_of(resident.begin(), resident.begin() + static_cast<std::ptrdiff_t>(pages),
+                         [](unsigned char page) { return (page & 1) != 0; }))
+            return false;
+    }
+    return true;
 }
 
 std::uint64_t physical_bytes(int fd) {

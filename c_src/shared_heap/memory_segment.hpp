@@ -69,6 +69,9 @@ void seal_beam_memory(int fd);
 // The size is fixed (a file cut off under a reader is SIGBUS); the host may still map it writable.
 void seal_host_memory(int fd);
 
+// Whether all of these bytes of a mapping lie in memory now. False also for what is swapped out.
+bool is_resident(const char* bytes, std::uint64_t count);
+
 // Bytes that the file really occupies; can't be faked by who writes it.
 std::uint64_t physical_bytes(int fd);
 

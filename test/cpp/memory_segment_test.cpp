@@ -56,6 +56,18 @@ TEST(MemorySegment, HostMemoryKeepsItsSizeAndStaysWritable) {
     EXPECT_EQ(0, writer.data()[0]);
 }
 
+TEST(MemorySegment, TellsHolesAndGivesThemNoPages) {
+    const Fd fd = create_memory("test_host", kBytes);
+    const Mapping writer = map_memory(fd.get(), kBytes, Access::ReadWrite);
+    EXPECT_FALSE(is_resident(writer.data(), kBytes));
+    EXPECT_EQ(0U, physical_bytes(fd.get()));
+    std::memset(writer.data(), 1, kBytes / 2);
+    EXPECT_TRUE(is_resident(writer.data(), kBytes / 2));
+    EXPECT_TRUE(is_resident(writer.data() + 5000, 1));
+    EXPECT_FALSE(is_resident(writer.data() + kBytes / 2 - 1, 2));
+    EXPECT_EQ(kBytes / 2, physical_bytes(fd.get()));
+}
+
 TEST(MemorySegment, SparseMemoryCostsWhatIsTouched) {
     constexpr std::uint64_t kLarge = 64ULL << 30;
     const Fd fd = create_memory("test_sparse", kLarge);
