@@ -21,6 +21,10 @@
 %%% <tr><td>`trust_funs'</td><td>believe a fun that the library has the VM decode from
 %%%     bytes (`enif_binary_to_term') and that the VM has not made itself: a forged one
 %%%     crashes the VM when it is called</td><td>`false'</td></tr>
+%%% <tr><td>`zero_copy'</td><td>binaries of 16 KiB and more that the library returns or
+%%%     sends stay in its host's memory and are not copied. For libraries that don't change
+%%%     them later: some functions of the VM look at a binary twice and crash when it has
+%%%     changed between</td><td>`false'</td></tr>
 %%% <tr><td>`group'</td><td>libraries with the same name here share one host: for those
 %%%     that need each other's memory. The host is as large as the largest of them asks
 %%%     for; when one crashes, all its libraries start anew</td><td>none</td></tr>
@@ -42,6 +46,7 @@
                      atom_limit := non_neg_integer(),
                      check_lifetimes := boolean(),
                      trust_funs := boolean(),
+                     zero_copy := boolean(),
                      group := atom() | string()}.
 
 -define(KIB, 1024).
@@ -77,6 +82,9 @@
           "true or false",
           fun is_boolean/1},
          {trust_funs, false,
+          "true or false",
+          fun is_boolean/1},
+         {zero_copy, false,
           "true or false",
           fun is_boolean/1},
          {group, undefined,

@@ -137,6 +137,9 @@ struct alignas(64) RequestHalf {
     std::uint32_t old_instance;      // Upgrade only
     std::atomic<std::uint32_t> waiting; // 1: a BEAM thread sleeps on response.seq and wants a wake
     std::array<Word, kAnswerWords> answer;
+    std::atomic<std::uint32_t> coming; // 1: a request with much to it is being written
+    // When a parked worker was woken: steady clock in ns, the lower bits.
+    std::atomic<std::uint32_t> rung_at;
 };
 static_assert(sizeof(RequestHalf) == 128);
 static_assert(sizeof(std::atomic<std::uint32_t>) == 4 &&
@@ -148,6 +151,10 @@ inline constexpr std::uint32_t kSeqMask = 0x7FFF'FFFF;
 // Sequence word: count in bits 4 to 30, kind in bits 0 to 3.
 constexpr std::uint32_t next_seq(std::uint32_t last, RequestKind kind) {
     return (((last >> 4) + 1) << 4 | static_cast<std::uint32_t>(kind)) & kSeqMask;
+}
+// How many requests lie between two of them.
+constexpr std::uint32_t count_between(std::uint32_t earlier, std::uint32_t later) {
+    return (((later >> 4) - (earlier >> 4)) << 4 & kSeqMask) >> 4;
 }
 constexpr RequestKind kind_of(std::uint32_t seq) {
     return static_cast<RequestKind>(seq & 0xF);

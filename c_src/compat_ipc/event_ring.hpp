@@ -1,6 +1,7 @@
 // Ring of events from the BEAM to one host, about resources: the VM has a new proxy of a host
 // resource (acquire) or has dropped one (release), or a process that a resource monitors is gone
-// (down). Written by the BEAM only; what the host has consumed it says in its own segment.
+// (down); and about the host's binaries that the VM holds in place. Written by the BEAM only; what
+// the host has consumed it says in its own segment.
 //
 // Order: `tail` is stored with release after the entry; the host loads it with acquire. The host
 // stores its `head` with release after it has read the entries; the BEAM's acquire load of it tells
@@ -15,10 +16,12 @@
 namespace cordon::ipc {
 
 enum class EventKind : std::uint64_t {
-    Acquire = 1, // handle
-    Release = 2, // handle
-    Down = 3,    // the host's number of the monitor
-    LetGo = 4,   // handle: a call that has moved kept it by an Acquire, and is over
+    Acquire = 1,       // handle
+    Release = 2,       // handle
+    Down = 3,          // the host's number of the monitor
+    LetGo = 4,         // handle: a call that has moved kept it by an Acquire, and is over
+    AcquireBinary = 5, // address of the block, as the owner word of a BinaryRef has it
+    ReleaseBinary = 6, // the same
 };
 
 struct Event {

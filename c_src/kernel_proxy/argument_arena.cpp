@@ -5,16 +5,19 @@
 namespace cordon::proxy {
 namespace {
 
+// To write the rest takes about as long as to wake a worker.
+constexpr std::uint64_t kMuch = 32 << 10;
 constexpr std::uint64_t kFirstChunk = 64ULL << 20; // sparse: only what is written gets memory
 
 } // namespace
 
 void ArgumentArena::attach(char* local, std::uint64_t arena_offset, std::uint64_t window,
-                           ChunkStore* chunks) {
+                           ChunkStore* chunks, std::function<void()> announce) {
     local_ = local;
     arena_offset_ = arena_offset;
     window_ = window;
     store_ = chunks;
+    announce_ = std::move(announce);
     chunks_.clear();
     chunks_sent_ = 0;
     restart();
@@ -22,14 +25,25 @@ void ArgumentArena::attach(char* local, std::uint64_t arena_offset, std::uint64_
 
 void ArgumentArena::restart() {
     current_ = next_ = local_;
-    end_ = local_ + ipc::kArenaBytes;
+    announcement_due_ = announce_ != nullptr;
+    end_ = local_ + (announcement_due_ ? kMuch : ipc::kArenaBytes);
     delta_ = window_ + arena_offset_ - reinterpret_cast<Word>(local_);
     used_before_ = 0;
-    resources_.clear();
+    held_.clear();
 }
 
 std::uint64_t ArgumentArena::used() const {
     return used_before_ + static_cast<std::uint64_t>(next_ - current_);
+}
+
+void ArgumentArena::make_room(std::uint64_t bytes) {
+    if (announcement_due_) {
+        announcement_due_ = false;
+        end_ = local_ + ipc::kArenaBytes;
+        announce_();
+    }
+    if (bytes > static_cast<std::uint64_t>(end_ - next_))
+        add_chunk(bytes);
 }
 
 void ArgumentArena::add_chunk(std::uint64_t bytes) {

@@ -6,6 +6,7 @@
 #include "shared_heap/term.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -19,11 +20,19 @@ struct ArgumentsTooLarge : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+struct HeldInHost {
+    enum class Kind { Resource, Binary };
+    Kind kind;
+    std::uint64_t subject; // handle; address of a block
+};
+
 class ArgumentArena {
   public:
     // `local`: the slot's arena as the BEAM maps it; `window`: the host's address of the BEAM
     // segment.
-    void attach(char* local, std::uint64_t arena_offset, std::uint64_t window, ChunkStore* chunks);
+    // `announce` is called when much has been written since a restart, and more will be.
+    void attach(char* local, std::uint64_t arena_offset, std::uint64_t window, ChunkStore* chunks,
+                std::function<void()> announce = {});
 
     // For the next call; chunks of the last one must have been taken.
     void restart();
@@ -39,15 +48,16 @@ class ArgumentArena {
     Block allocate(std::uint64_t words) {
         const std::uint64_t bytes = words * sizeof(Word);
         if (bytes > static_cast<std::uint64_t>(end_ - next_))
-            add_chunk(bytes);
+            make_room(bytes);
         auto* local = reinterpret_cast<Word*>(next_);
         next_ += bytes;
         return {local, reinterpret_cast<Word>(local) + delta_};
     }
 
-    // Handles of the resources in what was written since the restart.
-    void note_resource(std::uint64_t handle) { resources_.push_back(handle); }
-    std::vector<std::uint64_t> take_resources() { return std::exchange(resources_, {}); }
+    // What of the host's is in what was written since the restart: the VM keeps that for the
+    // caller.
+    void note(const HeldInHost& held) { held_.push_back(held); }
+    std::vector<HeldInHost> take_held() { return std::exchange(held_, {}); }
 
     // Bytes written since the restart.
     std::uint64_t used() const;
@@ -57,20 +67,23 @@ class ArgumentArena {
     const char* locate(Word address, std::uint64_t bytes) const;
 
   private:
+    void make_room(std::uint64_t bytes);
     void add_chunk(std::uint64_t bytes);
 
     char* local_ = nullptr;
     char* next_ = nullptr;
-    char* end_ = nullptr;
+    char* end_ = nullptr;     // or where the announcement is due
     char* current_ = nullptr; // start of the arena or chunk that next_ is in
     Word delta_ = 0;          // host address - local address, there
     Word window_ = 0;
     std::uint64_t arena_offset_ = 0;
     std::uint64_t used_before_ = 0; // in earlier chunks and the arena
     std::uint32_t chunks_sent_ = 0;
+    bool announcement_due_ = false;
+    std::function<void()> announce_;
     ChunkStore* store_ = nullptr;
     std::vector<Chunk> chunks_;
-    std::vector<std::uint64_t> resources_;
+    std::vector<HeldInHost> held_;
 };
 
 } // namespace cordon::proxy

@@ -16,6 +16,9 @@ class BinaryImport {
 
     ERL_NIF_TERM copy(term::Word address, std::uint64_t bytes);
 
+    // What a BinaryRef says. In place, if that is allowed and it will be kept; else a copy.
+    ERL_NIF_TERM of_block(term::Word address, term::Word owner, std::uint64_t bytes, bool kept);
+
     // As the host has written it.
     struct OfResource {
         term::Word in_library; // address of the bytes there
@@ -27,8 +30,9 @@ class BinaryImport {
     ERL_NIF_TERM of_resource(const OfResource& named, std::uint64_t bytes, bool kept);
 
   private:
+    ERL_NIF_TERM part_of_known(term::Word address, std::uint64_t bytes) const;
     void claim_bytes(term::Word address, std::uint64_t bytes);
-    void copy_bytes(term::Word address, std::uint64_t bytes, char* to) const;
+    void fill(term::Word address, std::uint64_t bytes, char* to) const;
 
     struct Known {
         std::uint64_t bytes;

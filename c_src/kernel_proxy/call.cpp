@@ -23,6 +23,8 @@ using ipc::ResponseStatus;
 // How long a normal scheduler may wait: then the call moves. Longer than it takes to wake a worker
 // on a busy machine: a move costs both sides more than that.
 constexpr auto kSchedulerBound = 200us;
+// How long a caller spins at most: what natively would keep its scheduler from others too.
+constexpr auto kLongSpin = 100us;
 // For a call that has moved already and found no dirty scheduler free.
 constexpr auto kNextTurnBound = 50us;
 // A library that tells the VM itself what it uses may go on longer between two such calls.
@@ -32,19 +34,31 @@ constexpr auto kAliveCheck = 10ms;
 // A library that tells what it uses is believed while that is one part in so many of the time that
 // it takes.
 constexpr int kUntold = 10;
-// 1 ms is a whole timeslice (erl_nif(3)).
+// What a percent of a timeslice is worth when a library tells it: 1 ms is a whole one (erl_nif(3)).
 constexpr auto kPercent = 10us;
+// And of time that a call has waited: a process that does nothing but reductions has them used up
+// in a few tenths of a millisecond, and the others of its scheduler count on that.
+constexpr auto kWaitedPercent = 4us;
+// So many hot calls are a percent. The VM counts one reduction for each, and each takes as long as
+// several.
+constexpr std::uint32_t kHotCalls = 16;
 
-// What is less than a percent stays a debt of the thread: calls of 9 us each would take a scheduler
-// for 40 ms otherwise.
+// What is less than a percent stays a debt of the thread: calls of 3 us each would take a scheduler
+// for 12 ms otherwise.
 void charge(ErlNifEnv* env, Clock::duration waited) {
     thread_local Clock::duration debt{};
-    debt += std::min<Clock::duration>(waited, 100 * kPercent);
-    const auto percent = debt / kPercent;
+    debt += std::min<Clock::duration>(waited, 100 * kWaitedPercent);
+    const auto percent = debt / kWaitedPercent;
     if (percent == 0)
         return;
-    debt %= kPercent;
+    debt %= kWaitedPercent;
     enif_consume_timeslice(env, static_cast<int>(std::min<long>(percent, 100)));
+}
+
+void charge_hot(ErlNifEnv* env) {
+    thread_local constinit std::uint32_t calls = 0;
+    if (++calls % kHotCalls == 0)
+        enif_consume_timeslice(env, 1);
 }
 
 class Call {
@@ -121,11 +135,24 @@ bool Call::asks_for_normal() const {
            (flags() == 0 && upcall.equals(ipc::Upcall::ConsumeTimeslice));
 }
 
+// A function whose responses came soon lately has its callers spin as long as twice that; a sleep
+// would cost them more. One that takes longer lets them sleep, for then it costs little.
 Waited Call::wait(bool spin) {
     if (spin && response_came_at_once(host_, slot_))
         return Waited::Response;
-    begin_turn(Clock::now());
-    return await_response(host_, slot_, spin, limit());
+    const Clock::time_point begun = Clock::now();
+    begin_turn(begun);
+    if (!spin)
+        return await_response(host_, slot_, {}, limit());
+    auto& best = function().spin;
+    const Waited waited = await_response(
+        host_, slot_, std::chrono::nanoseconds(best.load(std::memory_order_relaxed)), limit());
+    const Clock::duration took = Clock::now() - begun;
+    const Clock::duration next = took < kLongSpin
+                                     ? std::clamp<Clock::duration>(2 * took, kShortSpin, kLongSpin)
+                                     : kShortSpin;
+    best.store(static_cast<std::uint32_t>(next.count()), std::memory_order_relaxed);
+    return waited;
 }
 
 // A host that asks for upcalls without end gets answers, but no more time than one that is silent.
@@ -174,7 +201,7 @@ ERL_NIF_TERM Call::drive(bool spin) {
         }
         if (bounded()) {
             if (place_ == Place::Normal && told_ == Clock::duration{})
-                charge(env_, 100 * kPercent);
+                charge(env_, 100 * kWaitedPercent);
             if (flags() == 0)
                 library_.function_state(call_.function)
                     .slow.fetch_add(1, std::memory_order_relaxed);
@@ -183,7 +210,7 @@ ERL_NIF_TERM Call::drive(bool spin) {
         if (enif_is_current_process_alive(env_) == 0) {
             if (call_.reserved)
                 release_dirty_scheduler();
-            hold_resources(host_, slot_);
+            hold_arguments(host_, slot_);
             adopt_orphan(call_);
             return enif_make_badarg(env_); // nobody gets it
         }
@@ -225,6 +252,8 @@ void Call::account() {
     if (slot_.started == Clock::time_point{}) {
         if (seen != 0)
             slow.store(0, std::memory_order_relaxed);
+        if (place_ == Place::Normal && told_ == Clock::duration{})
+            charge_hot(env_);
         return;
     }
     const Clock::time_point now = Clock::now();

@@ -106,7 +106,7 @@ ERL_NIF_TERM resume(ErlNifEnv* env, int, const ERL_NIF_TERM argv[]) try {
 
 ERL_NIF_TERM schedule(ErlNifEnv* env, const ActiveCall& call, bool mid_chain, int flags) {
     Move& move = call.slot->move;
-    hold_resources(*call.host, *call.slot);
+    hold_arguments(*call.host, *call.slot);
     move.call = call;
     move.mid_chain = mid_chain;
     enif_self(env, &move.caller);

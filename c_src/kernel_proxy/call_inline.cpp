@@ -32,9 +32,10 @@ bool call_inline_in(Slot& slot, ErlNifEnv* env, ErlNifEnv* caller, ModuleInstanc
             throw ProtocolViolation("control_socket");
         bool spin = ring_doorbell(host, slot, kind);
         for (;;) {
-            const Waited waited = Clock::now() >= deadline
-                                      ? Waited::LimitReached
-                                      : await_response(host, slot, spin, deadline);
+            const Waited waited =
+                Clock::now() >= deadline
+                    ? Waited::LimitReached
+                    : await_response(host, slot, spin ? kShortSpin : Clock::duration{}, deadline);
             if (waited == Waited::LimitReached)
                 host.kill({HostEnd::Kind::Timeout, timeout.count(), ""});
             if (waited != Waited::Response)

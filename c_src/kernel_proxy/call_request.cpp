@@ -14,8 +14,12 @@ namespace {
 void drop_chunks(Host& host, Slot& slot) {
     if (!slot.arena.has_chunks())
         return;
+    const auto store = host.chunks();
     auto chunks = std::make_shared<std::vector<Chunk>>(slot.arena.take_chunks());
-    boost::asio::post(housekeeping_thread(), [store = host.chunks(), chunks] {
+    std::erase_if(*chunks, [&](Chunk& chunk) { return store->keep(chunk); });
+    if (chunks->empty())
+        return;
+    boost::asio::post(housekeeping_thread(), [store, chunks] {
         for (Chunk& chunk : *chunks)
             store->drop(std::move(chunk));
     });
@@ -23,20 +27,26 @@ void drop_chunks(Host& host, Slot& slot) {
 
 } // namespace
 
-void hold_resources(Host& host, Slot& slot) {
+void hold_arguments(Host& host, Slot& slot) {
     if (!slot.held.empty())
         return;
-    slot.held = slot.arena.take_resources();
+    slot.held = slot.arena.take_held();
     bool taken = true;
-    for (const std::uint64_t handle : slot.held)
-        taken &= host.events().send(ipc::EventKind::Acquire, handle, host.generation());
+    for (const HeldInHost& held : slot.held)
+        taken &=
+            host.events().send(held.kind == HeldInHost::Kind::Binary ? ipc::EventKind::AcquireBinary
+                                                                     : ipc::EventKind::Acquire,
+                               held.subject, host.generation());
     if (!taken) // else what waits for a host that answers but takes no events grows without end
         host.kill({HostEnd::Kind::Protocol, 0, "events_not_taken"});
 }
 
 void release_slot(Host& host, Slot& slot) {
-    for (const std::uint64_t handle : slot.held)
-        static_cast<void>(host.events().send(ipc::EventKind::LetGo, handle, host.generation()));
+    for (const HeldInHost& held : slot.held)
+        static_cast<void>(host.events().send(held.kind == HeldInHost::Kind::Binary
+                                                 ? ipc::EventKind::ReleaseBinary
+                                                 : ipc::EventKind::LetGo,
+                                             held.subject, host.generation()));
     slot.held.clear();
     drop_chunks(host, slot);
     host.give_back(slot);

@@ -16,7 +16,7 @@ void write_request(ErlNifEnv* env, Host& host, Slot& slot, std::uint8_t thread_t
 
 // Has the host keep the resources among the arguments until the slot is given back: the caller may
 // be killed before the call ends, and then Erlang has them no more.
-void hold_resources(Host& host, Slot& slot);
+void hold_arguments(Host& host, Slot& slot);
 
 // Its argument memory too.
 void release_slot(Host& host, Slot& slot);

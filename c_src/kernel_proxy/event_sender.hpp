@@ -17,7 +17,8 @@ class EventSender {
     void detach();
 
     // For that generation's host only: a later one knows nothing of the subject. False when the
-    // host has not taken events for so long that it has to go.
+    // host has not taken events for so long that it has to go. What has no callback in the library
+    // (binaries) is left for the next call's worker to see; the bell is rung some time later.
     [[nodiscard]] bool send(ipc::EventKind kind, std::uint64_t subject, std::uint64_t generation);
     // False when it has to go for that.
     bool are_taken();
@@ -32,6 +33,8 @@ class EventSender {
   private:
     void flush_overflow();
     void drain();
+    void ring_bell();
+    void ring_later();
     bool push(const ipc::Event& event);
 
     std::mutex lock_;
@@ -41,6 +44,7 @@ class EventSender {
     std::deque<ipc::Event> overflow_;
     std::atomic<bool> overflowing_{false};
     std::atomic<std::uint64_t> tail_{0};
+    bool rings_later_ = false; // under lock_
 };
 
 } // namespace cordon::proxy

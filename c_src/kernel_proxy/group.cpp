@@ -66,6 +66,8 @@ void Group::join(Library& library) {
     atom_limit_.store(largest(libraries_, &LibraryOptions::atom_limit), std::memory_order_relaxed);
     trusts_funs_.store(largest(libraries_, &LibraryOptions::trust_funs) != 0,
                        std::memory_order_relaxed);
+    keeps_binaries_in_place_.store(largest(libraries_, &LibraryOptions::zero_copy) != 0,
+                                   std::memory_order_relaxed);
 }
 
 void Group::leave(Library& library) {

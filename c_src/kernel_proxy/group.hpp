@@ -84,6 +84,10 @@ class Group {
     void uncount_atoms(std::uint64_t less);
     // One of its libraries may have any fun decoded from bytes (option trust_funs).
     bool trusts_funs() const { return trusts_funs_.load(std::memory_order_relaxed); }
+    // One of its libraries has large binaries stay in the host segment (option zero_copy).
+    bool keeps_binaries_in_place() const {
+        return keeps_binaries_in_place_.load(std::memory_order_relaxed);
+    }
     // How many all groups may make from now on. The VM ends when its table of atoms is full.
     static void set_atoms_left(std::uint64_t count);
 
@@ -95,6 +99,7 @@ class Group {
     Library* first_ = nullptr;
     std::atomic<std::uint64_t> atom_limit_{0};
     std::atomic<bool> trusts_funs_{false};
+    std::atomic<bool> keeps_binaries_in_place_{false};
 
     std::timed_mutex start_lock_;
     std::vector<std::unique_ptr<Host>> hosts_; // of all generations; closed ones are used again

@@ -11,6 +11,7 @@
 #include "kernel_proxy/clock.hpp"
 #include "kernel_proxy/event_sender.hpp"
 #include "kernel_proxy/host_end.hpp"
+#include "kernel_proxy/host_segment.hpp"
 #include "shared_heap/memory_segment.hpp"
 
 #include <array>
@@ -45,7 +46,8 @@ struct alignas(64) Slot {
     Clock::time_point started{};
     Clock::time_point turn_started{};
     ArgumentArena arena;
-    std::vector<std::uint64_t> held; // resources that the call keeps; see hold_resources
+    bool announced = false;       // the request that is being written
+    std::vector<HeldInHost> held; // what the call itself keeps; see hold_arguments
     Move move;
 };
 
@@ -111,13 +113,20 @@ class Host {
     // The host's memory, as a result may refer to it: local address or nullptr.
     const char* locate(term::Word address, std::uint64_t bytes) const {
         const term::Word offset = address - host_base_;
-        return offset <= segment_.size() && bytes <= segment_.size() - offset
-                   ? segment_.data() + offset
-                   : nullptr;
+        return offset <= segment_bytes_ && bytes <= segment_bytes_ - offset ? segment_data_ + offset
+                                                                            : nullptr;
     }
-    // Copies from the host's memory without giving its holes pages, as a look at them would. False
-    // when the range is not in it.
-    bool copy_bytes(term::Word address, char* to, std::uint64_t bytes) const;
+    // The host's address of bytes that lie in its memory as the VM has it mapped; else 0.
+    term::Word address_of(const void* local) const {
+        const auto offset =
+            reinterpret_cast<term::Word>(local) - reinterpret_cast<term::Word>(segment_data_);
+        return offset < segment_bytes_ ? host_base_ + offset : 0;
+    }
+    // For who may call locate.
+    const std::shared_ptr<HostSegment>& segment() const { return segment_; }
+    // Copies from the host's memory where that has holes, without giving them pages, as a look at
+    // them would. False when it has none, or the range is not in it.
+    bool copy_holes(term::Word address, char* to, std::uint64_t bytes) const;
     // Upper bound of what the host can have written: all words of a result are below that.
     std::uint64_t physical_words() const { return physical_bytes(segment_fd_.get()) / 8; }
 
@@ -155,7 +164,7 @@ class Host {
         return *reinterpret_cast<ipc::BeamSegmentLayout*>(beam_.data());
     }
     const ipc::HostSegmentLayout& host_layout() const {
-        return *reinterpret_cast<const ipc::HostSegmentLayout*>(segment_.data());
+        return *reinterpret_cast<const ipc::HostSegmentLayout*>(segment_data_);
     }
     std::string start_process(const std::string& nif_host, std::uint64_t generation,
                               Clock::time_point deadline);
@@ -179,7 +188,9 @@ class Host {
     std::atomic<std::uint64_t> directory_version_{0}; // relaxed: read by who sees it accept calls
 
     Mapping beam_;
-    Mapping segment_;
+    std::shared_ptr<HostSegment> segment_;
+    const char* segment_data_ = nullptr; // of segment_
+    std::uint64_t segment_bytes_ = 0;
     Fd segment_fd_;
     Fd control_;
     Fd pidfd_;                      // used and closed under end_lock_

@@ -8,6 +8,7 @@
 #include "kernel_proxy/keeper_client.hpp"
 #include "kernel_proxy/library.hpp"
 #include "kernel_proxy/observer.hpp"
+#include "kernel_proxy/response_wait.hpp"
 #include "kernel_proxy/vm_directory.hpp"
 
 #include <algorithm>
@@ -102,7 +103,9 @@ std::string Host::start_process(const std::string& nif_host, std::uint64_t gener
     beam_ = map_memory(beam_fd.get(), ipc::kBeamSegmentBytes, Access::ReadWrite);
     seal_beam_memory(beam_fd.get());
     segment_fd_ = create_memory(name + "_host", group_.pool_size());
-    segment_ = map_memory(segment_fd_.get(), group_.pool_size(), Access::ReadOnly);
+    segment_ = HostSegment::map(segment_fd_.get(), group_.pool_size());
+    segment_data_ = segment_->data();
+    segment_bytes_ = segment_->size();
     seal_host_memory(segment_fd_.get());
 
     auto [ours, theirs] = ipc::packet_socket_pair();
@@ -162,7 +165,7 @@ std::string Host::start_process(const std::string& nif_host, std::uint64_t gener
         slot.worker_started.store(false, std::memory_order_relaxed);
         slot.called.store(nullptr, std::memory_order_relaxed);
         slot.arena.attach(beam_.data() + ipc::arena_offset(i), ipc::arena_offset(i), window_base_,
-                          chunks_.get());
+                          chunks_.get(), [this, &slot] { announce_request(*this, slot); });
     }
     for (std::uint32_t i = 0; i < ipc::kChannels; ++i) {
         const std::uint64_t offset = ipc::arena_offset(ipc::kCallSlots + i);
@@ -189,7 +192,7 @@ std::string Host::start_process(const std::string& nif_host, std::uint64_t gener
 }
 
 std::string Host::exchange_setup(Clock::time_point deadline) {
-    const ipc::Setup setup{segment_.size(), atom_segment_size(), group_.stack_size(),
+    const ipc::Setup setup{segment_bytes_, atom_segment_size(), group_.stack_size(),
                            group_.checks_lifetimes(), vm_system_info()};
     if (!ipc::send_message(control_.get(), setup))
         return "its control socket is closed";

@@ -34,6 +34,8 @@ struct ModuleInstance {
 };
 
 struct FunctionState {
+    // How long a caller spins for a response, in ns; see Call::wait.
+    std::atomic<std::uint32_t> spin{15'000};
     const Library* library = nullptr;
     std::uint32_t index = 0;
     // How often in a row calls took longer than a scheduler may wait; see call.

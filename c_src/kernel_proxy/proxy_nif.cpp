@@ -5,6 +5,7 @@
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/guard_report.hpp"
 #include "kernel_proxy/host.hpp"
+#include "kernel_proxy/host_binary.hpp"
 #include "kernel_proxy/keeper_client.hpp"
 #include "kernel_proxy/library.hpp"
 #include "kernel_proxy/nif_terms.hpp"
@@ -171,6 +172,7 @@ int load(ErlNifEnv* env, void**, ERL_NIF_TERM info) {
         enif_get_local_port(env, value, &port) != 0)
         port_word(port); // teaches the tag of local ports
     learn_small_words(env);
+    open_host_binary_type(env);
     VmDirectory::watch();
     return 0;
 }

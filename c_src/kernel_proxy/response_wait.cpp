@@ -11,8 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Longer than that a response is not worth a core.
-constexpr auto kSpinLimit = 15us;
 // Takes 1 to 3 us; a hot call needs a tenth of these.
 constexpr int kChecksAtOnce = 64;
 constexpr int kChecksPerClockRead = 64;
@@ -25,9 +23,26 @@ bool responded(const ipc::ResponseHalf& response, const Slot& slot) {
 
 } // namespace
 
+void announce_request(Host& host, Slot& slot) {
+    if (!SpinGrants::instance().any())
+        return;
+    ipc::RequestHalf& request = host.request(slot);
+    SpinGrants::instance().grant(request, slot.spin_granted);
+    slot.announced = true;
+    // Its partner is who wakes up in the host. A wake that comes too early for a worker which is
+    // about to park is no loss: the doorbell wakes it then.
+    request.coming.store(1, std::memory_order_seq_cst);
+    if (host.response(slot).parked.load(std::memory_order_seq_cst) != 0)
+        ipc::futex_wake_all(request.seq);
+}
+
 bool ring_doorbell(Host& host, Slot& slot, ipc::RequestKind kind) {
     ipc::RequestHalf& request = host.request(slot);
     slot.seq = ipc::next_seq(slot.seq, kind);
+    if (slot.announced) {
+        slot.announced = false;
+        request.coming.store(0, std::memory_order_relaxed);
+    }
     if (!slot.spin_granted.load(std::memory_order_relaxed))
         SpinGrants::instance().grant(request, slot.spin_granted);
     // Partner: the worker sets `parked`, then looks at seq (both seq_cst).
@@ -35,8 +50,11 @@ bool ring_doorbell(Host& host, Slot& slot, ipc::RequestKind kind) {
     if (host.response(slot).parked.load(std::memory_order_seq_cst) == 0)
         return SpinGrants::instance().any();
     // Before the wake: a worker on this very core may have done all of the call when it returns.
+    const Clock::time_point now = Clock::now();
     if (slot.turn_started == Clock::time_point{})
-        slot.turn_started = Clock::now();
+        slot.turn_started = now;
+    request.rung_at.store(static_cast<std::uint32_t>(now.time_since_epoch().count()),
+                          std::memory_order_relaxed);
     ipc::futex_wake_all(request.seq);
     return false; // a spinning caller may keep the woken worker off this very core
 }
@@ -51,10 +69,10 @@ bool response_came_at_once(const Host& host, const Slot& slot) {
     return false;
 }
 
-Waited await_response(Host& host, Slot& slot, bool spin, Clock::time_point limit) {
+Waited await_response(Host& host, Slot& slot, Clock::duration spin, Clock::time_point limit) {
     const ipc::ResponseHalf& response = host.response(slot);
-    if (spin) {
-        const Clock::time_point until = std::min(limit, Clock::now() + kSpinLimit);
+    if (spin > 0ns) {
+        const Clock::time_point until = std::min(limit, Clock::now() + spin);
         do {
             for (int i = 0; i < kChecksPerClockRead; ++i) {
                 if (responded(response, slot))

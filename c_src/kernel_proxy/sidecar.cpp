@@ -41,6 +41,7 @@ template <class Options, class Field> void describe_options(Options& options, Fi
     field("atom_limit", options.atom_limit, kAtoms);
     field("check_lifetimes", options.check_lifetimes);
     field("trust_funs", options.trust_funs);
+    field("zero_copy", options.zero_copy);
     field("group", options.group);
 }
 

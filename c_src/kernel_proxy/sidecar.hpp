@@ -26,6 +26,7 @@ struct LibraryOptions {
     std::uint32_t atom_limit = 100'000;
     bool check_lifetimes = false;
     bool trust_funs = false; // believe funs that it has the VM decode from bytes
+    bool zero_copy = false;  // large binaries of it stay where the host can change them
 };
 
 // The library's file as it was when the manifest was made.

@@ -42,6 +42,7 @@ ERL_NIF_TERM make_options(ErlNifEnv* env, const LibraryOptions& options) {
     map.put("atom_limit", enif_make_uint64(env, options.atom_limit));
     map.put_bool("check_lifetimes", options.check_lifetimes);
     map.put_bool("trust_funs", options.trust_funs);
+    map.put_bool("zero_copy", options.zero_copy);
     map.put("group",
             options.group.empty() ? atom(env, "undefined") : make_string(env, options.group));
     return map.term();
@@ -124,6 +125,7 @@ bool get_options(ErlNifEnv* env, ERL_NIF_TERM map, LibraryOptions* options) {
     options->group = get_name(env, group);
     options->check_lifetimes = is_set(env, map, "check_lifetimes");
     options->trust_funs = is_set(env, map, "trust_funs");
+    options->zero_copy = is_set(env, map, "zero_copy");
     return get_option(env, map, "call_timeout", &options->call_timeout) &&
            get_option(env, map, "load_timeout", &options->load_timeout) &&
            get_option(env, map, "upgrade_timeout", &options->upgrade_timeout) &&

@@ -5,9 +5,11 @@
 #include "kernel_proxy/exported_terms.hpp"
 #include "kernel_proxy/group.hpp"
 #include "kernel_proxy/host.hpp"
+#include "kernel_proxy/host_binary.hpp"
 #include "kernel_proxy/known_funs.hpp"
 #include "kernel_proxy/seal.hpp"
 #include "kernel_proxy/vm_words.hpp"
+#include "shared_heap/copy_bytes.hpp"
 
 #include <cstring>
 #include <optional>
@@ -34,14 +36,12 @@ class Exporter {
     }
 
     Word run(ERL_NIF_TERM term) {
-        Word result = leaf(term);
-        if (result != 0)
-            return result;
-        push(term, &result);
+        Word result = 0;
+        put(term, &result);
         while (!todo_.empty()) {
             const Todo next = todo_.back();
             todo_.pop_back();
-            *next.destination = compound(next.term);
+            *next.destination = compound(next.term, next.type);
         }
         return result;
     }
@@ -49,6 +49,7 @@ class Exporter {
   private:
     struct Todo {
         ERL_NIF_TERM term;
+        ErlNifTermType type;
         Word* destination;
     };
 
@@ -61,21 +62,23 @@ class Exporter {
 
     // A tuple, a list or a map waits for its turn; everything else is written at once.
     void put(ERL_NIF_TERM term, Word* destination) {
-        if (is_own_word(term))
+        if (is_own_word(term)) {
             *destination = term;
-        else if (const Word word = leaf(term); word != 0)
+            return;
+        }
+        const ErlNifTermType type = enif_term_type(env_, term);
+        if (const Word word = leaf(term, type); word != 0)
             *destination = word;
         else
-            push(term, destination);
+            todo_.push_back({term, type, destination});
     }
 
-    void push(ERL_NIF_TERM term, Word* destination) { todo_.push_back({term, destination}); }
-
-    Word leaf(ERL_NIF_TERM term);
-    Word compound(ERL_NIF_TERM term);
+    Word leaf(ERL_NIF_TERM term, ErlNifTermType type);
+    Word compound(ERL_NIF_TERM term, ErlNifTermType type);
     Word integer(ERL_NIF_TERM term);
     Word bitstring(ERL_NIF_TERM term);
     Word resource_binary(const BinaryProxy& proxy, const ErlNifBinary& binary);
+    Word binary_in_place(Word address, Word held, std::uint64_t size);
     Word reference(ERL_NIF_TERM term);
     bool admit_fun(std::span<const unsigned char> encoded) const;
     Word external(ERL_NIF_TERM term, ExternalType type);
@@ -95,8 +98,8 @@ class Exporter {
     std::optional<ExportedTerms> seen_; // when sharing
 };
 
-Word Exporter::leaf(ERL_NIF_TERM term) {
-    switch (enif_term_type(env_, term)) {
+Word Exporter::leaf(ERL_NIF_TERM term, ErlNifTermType type) {
+    switch (type) {
     case ERL_NIF_TERM_TYPE_INTEGER:
         return integer(term);
     case ERL_NIF_TERM_TYPE_ATOM: {
@@ -174,9 +177,13 @@ Word Exporter::bitstring(ERL_NIF_TERM term) {
         proxy != nullptr && proxy->group == &host_.group() &&
         proxy->generation == host_.generation())
         return resource_binary(*proxy, binary);
+    if (binary.size >= kInPlaceBytes)
+        if (const Word address = host_.address_of(binary.data); address != 0)
+            if (const Word held = host_.segment()->held_at(address); held != 0)
+                return binary_in_place(address, held, binary.size);
     const auto block = allocate(1 + term::bytes_to_words(binary.size));
     block.local[0] = term::make_header(Kind::Binary, binary.size);
-    std::memcpy(&block.local[1], binary.data, binary.size);
+    copy_bytes_away(&block.local[1], binary.data, binary.size);
     const Word word = term::make_boxed(block.address);
     if (sharing_)
         seen_->add(term, word);
@@ -187,13 +194,23 @@ Word Exporter::bitstring(ERL_NIF_TERM term) {
 Word Exporter::resource_binary(const BinaryProxy& proxy, const ErlNifBinary& binary) {
     const auto offset =
         static_cast<std::uint64_t>(reinterpret_cast<const char*>(binary.data) - proxy.bytes());
-    arena_.note_resource(proxy.handle);
+    arena_.note({HeldInHost::Kind::Resource, proxy.handle});
     const auto block = allocate(5);
     block.local[0] = term::make_header(Kind::ResourceBinary, binary.size);
     block.local[1] = proxy.address + offset;
     block.local[2] = proxy.handle;
     block.local[3] = proxy.serial;
     block.local[4] = 0;
+    return term::make_boxed(block.address);
+}
+
+// The host has them already, in a block that the VM holds.
+Word Exporter::binary_in_place(Word address, Word held, std::uint64_t size) {
+    arena_.note({HeldInHost::Kind::Binary, held});
+    const auto block = allocate(3);
+    block.local[0] = term::make_header(Kind::BinaryRef, size);
+    block.local[1] = address;
+    block.local[2] = held;
     return term::make_boxed(block.address);
 }
 
@@ -206,7 +223,7 @@ Word Exporter::reference(ERL_NIF_TERM term) {
             throw StaleResource(proxy->generation);
         return external(term, ExternalType::Reference);
     }
-    arena_.note_resource(proxy->handle);
+    arena_.note({HeldInHost::Kind::Resource, proxy->handle});
     const auto block = allocate(2);
     block.local[0] = term::make_header(Kind::Resource, 1);
     block.local[1] = proxy->handle;
@@ -237,13 +254,13 @@ Word Exporter::external(ERL_NIF_TERM term, ExternalType type) {
     return term::make_boxed(block.address);
 }
 
-Word Exporter::compound(ERL_NIF_TERM term) {
+Word Exporter::compound(ERL_NIF_TERM term, ErlNifTermType type) {
     if (sharing_)
         if (const Word known = seen_->find(term); known != 0)
             return known;
-    if (enif_is_tuple(env_, term) != 0)
+    if (type == ERL_NIF_TERM_TYPE_TUPLE)
         return tuple(term);
-    if (enif_is_list(env_, term) != 0)
+    if (type == ERL_NIF_TERM_TYPE_LIST)
         return list(term);
     return map(term);
 }

@@ -92,6 +92,9 @@ class Importer {
         Word key;           // word of the whole, for sharing
     };
 
+    // What is only walked nobody keeps.
+    bool is_kept() const { return use_ == Use::Keep || use_ == Use::Copy; }
+
     // Of the host, who may change it at any time: each word is read once.
     static Word read(const Word* word) { return Wild<Word>::read(word).unchecked(); }
 
@@ -195,10 +198,12 @@ bool Importer::boxed_leaf(Word word, ERL_NIF_TERM* term) {
         leaf_words_ = 1 + term::bytes_to_words(size);
         *term = binaries_.copy(address + 8, size);
         return true;
-    case Kind::BinaryRef:
+    case Kind::BinaryRef: {
         leaf_words_ = 1 + term::bytes_to_words(size);
-        *term = binaries_.copy(read(claim(address + 8, 1)), size);
+        const Word* words = claim(address + 8, 2);
+        *term = binaries_.of_block(read(words), read(words + 1), size, is_kept());
         return true;
+    }
     case Kind::Resource:
         *term = host_.group().resources().make_reference(env_, host_, read(claim(address + 8, 1)));
         return true;
@@ -219,8 +224,7 @@ ERL_NIF_TERM Importer::resource_binary(Word address, std::uint64_t bytes) {
     const BinaryImport::OfResource named{read(words), read(words + 1), read(words + 2),
                                          read(words + 3)};
     leaf_words_ = 1 + term::bytes_to_words(bytes);
-    // What is only walked nobody keeps.
-    return binaries_.of_resource(named, bytes, use_ == Use::Keep || use_ == Use::Copy);
+    return binaries_.of_resource(named, bytes, is_kept());
 }
 
 ERL_NIF_TERM Importer::external(Word address, std::uint64_t bytes) {

@@ -1,6 +1,7 @@
 #include "nif_host/event_reader.hpp"
 
 #include "compat_ipc/futex.hpp"
+#include "nif_host/enif/binary.hpp"
 #include "nif_host/enif/monitor.hpp"
 #include "nif_host/enif/resource.hpp"
 #include "nif_host/host_context.hpp"
@@ -36,6 +37,12 @@ void take_events() {
             break;
         case ipc::EventKind::LetGo:
             resource_let_go(event.subject);
+            break;
+        case ipc::EventKind::AcquireBinary:
+            binary_block_acquired(event.subject);
+            break;
+        case ipc::EventKind::ReleaseBinary:
+            binary_block_released(event.subject);
             break;
         case ipc::EventKind::Down:
             monitor_down(event.subject);

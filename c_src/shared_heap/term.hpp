@@ -102,7 +102,10 @@ enum class Kind : std::uint8_t {
     ResourceBinary =
         12, // size = bytes; words: address in the library, handle, number, copy (below)
 };
-// The owner word of a BinaryRef belongs to the host (what keeps the bytes alive); BEAM ignores it.
+// The owner word of a BinaryRef is the host's: what keeps the bytes alive. The VM only ever gives
+// it back: when it holds the bytes in place (option zero_copy), with acquire and release events and
+// in a BinaryRef of its own as an argument.
+inline constexpr Word kBaseOwner = 1; // in an owner word: no block of binaries
 
 // A ResourceBinary is bytes of a resource. The address is for the library alone. The number is the
 // VM's, of the object that stands for it there, 0 when there is none yet; the copy is the address

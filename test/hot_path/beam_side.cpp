@@ -74,8 +74,7 @@ Slot& make_result(const BeamSide& side, Host& host, const ModuleInstance& instan
                   nullptr);
     require(host.ensure_worker(slot), "no worker");
     ring_doorbell(host, slot, RequestKind::Call);
-    const Waited waited =
-        await_response(host, slot, false, Clock::now() + std::chrono::seconds(10));
+    const Waited waited = await_response(host, slot, {}, Clock::now() + std::chrono::seconds(10));
     require(waited == Waited::Response && host.response(slot).status == ResponseStatus::Ok,
             "the host did not make a term");
     return slot;

@@ -60,6 +60,14 @@ void binary_block_release(BinaryBlock* block, ipc::Ending how) {
         watched_end(block, how);
 }
 
+void binary_block_acquired(std::uint64_t address) {
+    binary_block_keep(reinterpret_cast<BinaryBlock*>(address));
+}
+
+void binary_block_released(std::uint64_t address) {
+    binary_block_release(reinterpret_cast<BinaryBlock*>(address));
+}
+
 Word make_inline_binary(ErlNifEnv* env, const void* data, std::size_t size) {
     const std::size_t data_words = term::bytes_to_words(size);
     const std::size_t slack_words = data == nullptr ? kSlackBytes / sizeof(Word) : 0;
@@ -198,6 +206,11 @@ ERL_NIF_TERM enif_make_sub_binary(ErlNifEnv* env, ERL_NIF_TERM term, std::size_t
     if (in_beam_segment(env, object(term))) {
         if (size <= kCopiedSubBinaryBytes)
             return make_inline_binary(env, data, size);
+        if (kind_of(term) == Kind::BinaryRef) { // the VM keeps the block, this environment doesn't
+            auto* block = reinterpret_cast<BinaryBlock*>(object(term)[2]);
+            binary_block_keep(block);
+            return make_block_binary(env, block, data, size);
+        }
     } else {
         // The base keeps what it refers to; only an inline one may move itself.
         owner = kind_of(term) == Kind::Binary ? term + kBaseOwner : object(term)[2];

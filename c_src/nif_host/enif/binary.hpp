@@ -2,13 +2,14 @@
 //
 // The owner word of a BinaryRef is one of: 0 (the bytes lie in the BEAM segment), the address of a
 // BinaryBlock, or the word of the Binary in the same environment that the bytes belong to, with
-// kBaseOwner set.
+// term::kBaseOwner set. The VM may hold references to a block too (option zero_copy).
 #pragma once
 
 #include "nif_host/enif/env.hpp"
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace cordon::host {
 
@@ -25,13 +26,16 @@ static_assert(sizeof(BinaryBlock) == 32);
 // libraries live from them: sprintf of the last digits writes a zero behind the end.
 inline constexpr std::size_t kSlackBytes = 8;
 
-inline constexpr Word kBaseOwner = 1;
+using term::kBaseOwner;
 inline constexpr std::size_t kInlineBinaryBytes = 512; // larger ones get a block of their own
 
 BinaryBlock* binary_block_create(std::size_t bytes); // with one reference
 inline void binary_block_keep(BinaryBlock* block) {
     block->references.fetch_add(1, std::memory_order_relaxed);
 }
+// Events of the VM; `address` is that of a block.
+void binary_block_acquired(std::uint64_t address);
+void binary_block_released(std::uint64_t address);
 void binary_block_release(BinaryBlock* block, ipc::Ending how = ipc::Ending::LastReference);
 
 // Terms.

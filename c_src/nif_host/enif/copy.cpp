@@ -92,7 +92,7 @@ class Copier {
 
     Word copy_binary_ref(const Word* from, std::uint64_t size) {
         const auto* data = reinterpret_cast<const void*>(from[1]);
-        const Word owner = in_beam_segment(env_, from) ? 0 : from[2];
+        const Word owner = from[2];
         if (owner == 0 || (owner & kBaseOwner) != 0 || size <= kSharedBinaryBytes)
             return make_copied_binary(env_, data, size);
         auto* block = reinterpret_cast<BinaryBlock*>(owner);

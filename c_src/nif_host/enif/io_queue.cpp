@@ -28,11 +28,10 @@ struct Chunk {
 };
 
 // The block that a binary term's bytes lie in, if they lie in one.
-BinaryBlock* block_of(const ErlNifEnv* env, Word binary) {
-    const Word* words = object(binary);
-    if (kind_of(binary) != Kind::BinaryRef || (env != nullptr && in_beam_segment(env, words)))
+BinaryBlock* block_of(Word binary) {
+    if (kind_of(binary) != Kind::BinaryRef)
         return nullptr;
-    const Word owner = words[2];
+    const Word owner = object(binary)[2];
     return (owner & kBaseOwner) != 0 ? nullptr : reinterpret_cast<BinaryBlock*>(owner);
 }
 
@@ -211,7 +210,7 @@ int enif_inspect_iovec(ErlNifEnv* env, std::size_t max_elements, ERL_NIF_TERM li
         if (bytes.size == 0)
             continue;
         unsigned char* data = bytes.data;
-        BinaryBlock* block = block_of(env, binary);
+        BinaryBlock* block = block_of(binary);
         if (env == nullptr)
             block = keep_bytes(block, &data, bytes.size);
         vector->iov[i].iov_base = reinterpret_cast<char*>(data);

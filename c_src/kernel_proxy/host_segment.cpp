@@ -1,0 +1,33 @@
+#include "kernel_proxy/host_segment.hpp"
+
+#include "kernel_proxy/background.hpp"
+
+#include <boost/asio/post.hpp>
+#include <iterator>
+
+namespace cordon::proxy {
+
+std::shared_ptr<HostSegment> HostSegment::map(int fd, std::uint64_t bytes) {
+    return {new HostSegment(map_memory(fd, bytes, Access::ReadOnly)), [](HostSegment* last) {
+                boost::asio::post(housekeeping_thread(), [last] { delete last; });
+            }};
+}
+
+void HostSegment::hold(term::Word block) {
+    const std::scoped_lock guard(lock_);
+    ++held_[block];
+}
+
+void HostSegment::let_go(term::Word block) {
+    const std::scoped_lock guard(lock_);
+    if (const auto found = held_.find(block); found != held_.end() && --found->second == 0)
+        held_.erase(found);
+}
+
+term::Word HostSegment::held_at(term::Word address) {
+    const std::scoped_lock guard(lock_);
+    const auto after = held_.upper_bound(address);
+    return after == held_.begin() ? 0 : std::prev(after)->first;
+}
+
+} // namespace cordon::proxy
