@@ -4,6 +4,7 @@
 #include "kernel_proxy/call_hop.hpp"
 #include "kernel_proxy/call_request.hpp"
 #include "kernel_proxy/response_wait.hpp"
+#include "kernel_proxy/spin_grants.hpp"
 #include "kernel_proxy/term_export.hpp"
 #include "kernel_proxy/trampoline.hpp"
 #include "kernel_proxy/vm_directory.hpp"
@@ -110,6 +111,8 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
                 release_dirty_scheduler();
             release_slot(*host, *slot);
         };
+        if (!slot->spin_granted.load(std::memory_order_relaxed))
+            SpinGrants::instance().await_turn(host->request(*slot), slot->spin_granted);
         try {
             write_request(env, *host, *slot, thread_type_of_flags(record.flags), instance.id,
                           function, argc, argv,

@@ -5,9 +5,19 @@
 #include <fstream>
 #include <sched.h>
 #include <string>
+#include <thread>
 
 namespace cordon::proxy {
 namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTurn = 1ms;
+// Not called for that long: it may not be called again.
+constexpr auto kIdle = 20us;
+// Called more often than that: whoever disturbs it costs more calls than he makes.
+constexpr auto kHotInterval = 5us;
+constexpr auto kLookAgain = 250us;
 
 // 0 when no quota is set. cgroup v2 has "max 100000" or "50000 100000" in one file, v1 two files.
 double cgroup_cpus() {
@@ -36,7 +46,7 @@ std::size_t available_cpus() {
 
 } // namespace
 
-SpinGrants::SpinGrants() : holders_(available_cpus() - 1) {}
+SpinGrants::SpinGrants() : holders_(available_cpus() / 2) {}
 
 SpinGrants& SpinGrants::instance() {
     static SpinGrants* grants = new SpinGrants;
@@ -51,18 +61,46 @@ void SpinGrants::drop(Holder& holder) {
     holder = Holder{};
 }
 
-void SpinGrants::grant(ipc::RequestHalf& request, std::atomic<bool>& held) {
-    if (holders_.empty())
-        return;
+bool SpinGrants::gives_way(Holder& holder, Clock::time_point now) {
+    if (holder.held == nullptr || now - holder.since > kTurn)
+        return true;
+    const std::uint32_t seq = holder.request->seq.load(std::memory_order_relaxed);
+    const Clock::duration unseen = now - holder.seen_at;
+    if (seq == holder.seen_seq)
+        return unseen > kIdle;
+    holder.is_hot = ipc::count_between(holder.seen_seq, seq) * kHotInterval > unseen;
+    holder.seen_seq = seq;
+    holder.seen_at = now;
+    return false;
+}
+
+SpinGrants::Answer SpinGrants::try_grant(ipc::RequestHalf& request, std::atomic<bool>& held) {
     const std::scoped_lock guard(lock_);
     if (held.load(std::memory_order_relaxed))
-        return;
+        return Answer::Granted;
+    const Clock::time_point now = Clock::now();
     Holder& holder = holders_[next_];
     next_ = (next_ + 1) % holders_.size();
+    if (!gives_way(holder, now))
+        return holder.is_hot ? Answer::Hot : Answer::InUse;
     drop(holder);
-    holder = {&request, &held};
+    holder = {&request, &held, now, request.seq.load(std::memory_order_relaxed), now, false};
     request.spin.store(1, std::memory_order_relaxed);
     held.store(true, std::memory_order_relaxed);
+    return Answer::Granted;
+}
+
+void SpinGrants::grant(ipc::RequestHalf& request, std::atomic<bool>& held) {
+    if (any())
+        try_grant(request, held);
+}
+
+void SpinGrants::await_turn(ipc::RequestHalf& request, std::atomic<bool>& held) {
+    if (!any())
+        return;
+    const Clock::time_point limit = Clock::now() + 2 * kTurn;
+    while (try_grant(request, held) == Answer::Hot && Clock::now() < limit)
+        std::this_thread::sleep_for(kLookAgain);
 }
 
 void SpinGrants::revoke(std::atomic<bool>& held) {
