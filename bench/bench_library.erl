@@ -1,14 +1,16 @@
 %%% The library that is measured, in the VM and in hosts.
 -module(bench_library).
 
--export([load_both/1, load_native/1, load_copies/2, file/1, host/1]).
+-export([load_all/1, load_native/1, load_copies/2, file/1, host/1]).
 
-%% @doc Loads it as bench_native and as bench_isolated. `Dir' has the files that CMake built.
--spec load_both(file:filename()) -> ok.
-load_both(Dir) ->
+%% @doc Loads it as bench_native, and isolated as bench_isolated and with zero_copy as bench_in_place.
+%% `Dir' has the files that CMake built.
+-spec load_all(file:filename()) -> ok.
+load_all(Dir) ->
     ok = load_native(Dir),
     {ok, _} = application:ensure_all_started(cordon),
     ok = load(bench_isolated, cordon:shim(file("bench_isolated"))),
+    ok = load(bench_in_place, cordon:shim(file("bench_in_place"), #{zero_copy => true})),
     true = bench_native:os_pid() =:= list_to_integer(os:getpid()),
     true = bench_isolated:os_pid() =/= list_to_integer(os:getpid()),
     ok.

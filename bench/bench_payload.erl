@@ -1,15 +1,19 @@
 %%% arg.*: a binary argument whose bytes are all read. result.*: a binary result.
 -module(bench_payload).
 
--export([sizes/0, contenders/1]).
+-export([sizes/0, ways/1, contenders/1]).
 
 -spec sizes() -> [{Name :: string(), Bytes :: pos_integer()}].
 sizes() ->
     [{"64B", 64}, {"4kB", 4096}, {"64kB", 65536}, {"1MB", 1 bsl 20}, {"16MB", 16 bsl 20}].
 
+-spec ways(arg | result) -> [bench_way:way()].
+ways(arg) -> bench_way:all();
+ways(result) -> bench_way:all() ++ [zero_copy].
+
 -spec contenders(bench_way:nodes()) -> [bench_sampler:contender()].
 contenders(Nodes) ->
-    [contender(What, Size, Way, Nodes) || What <- [arg, result], Size <- sizes(), Way <- bench_way:all()].
+    [contender(What, Size, Way, Nodes) || What <- [arg, result], Size <- sizes(), Way <- ways(What)].
 
 contender(What, {Name, Bytes}, Way, Nodes) ->
     #{key => lists:concat([What, ".", Name, ".", Way]),

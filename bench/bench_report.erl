@@ -75,7 +75,7 @@ data(Results) ->
     [{lists:concat([What, ".dat"]),
       [[integer_to_list(Bytes),
         [[" ", us(maps:get(lists:concat([What, ".", Name, ".", Way]), Results))]
-         || Way <- bench_way:all()], "\n"]
+         || Way <- bench_payload:ways(What)], "\n"]
        || {Name, Bytes} <- bench_payload:sizes()]}
      || What <- [arg, result]]
     ++ [{"percentiles.dat",

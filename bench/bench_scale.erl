@@ -57,7 +57,7 @@ call(Node, Function, Args) ->
 
 -spec prepare(file:filename()) -> ok.
 prepare(Dir) ->
-    bench_library:load_both(Dir).
+    bench_library:load_all(Dir).
 
 -spec callers(string(), pos_integer(), pos_integer()) ->
           {Samples :: [number()], PerSecond :: float(), Stalls :: [number()]}.

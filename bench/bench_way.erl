@@ -8,13 +8,14 @@
 
 -export_type([way/0, nodes/0]).
 
--type way() :: inproc | dirty | cordon | port | cnode | erpc.
+-type way() :: inproc | dirty | cordon | port | cnode | erpc | zero_copy.
 -type nodes() :: #{cnode | erpc => bench_node:other()}.
 
 -define(ADD, 0).
 -define(TAKE, 1).
 -define(GIVE, 2).
 
+%% @doc Those that differ in everything; zero_copy is cordon with that option.
 -spec all() -> [way()].
 all() -> [inproc, dirty, cordon, port, cnode, erpc].
 
@@ -75,6 +76,7 @@ take(erpc, Node, Bytes) -> erpc:call(bench_node:name(Node), bench_native, sum, [
 give(inproc, _, Size) -> bench_native:fill(Size);
 give(dirty, _, Size) -> bench_native:fill_dirty(Size);
 give(cordon, _, Size) -> bench_isolated:fill(Size);
+give(zero_copy, _, Size) -> bench_in_place:fill(Size);
 give(port, Port, Size) -> ask_port(Port, [?GIVE, <<Size:64/native>>]);
 give(cnode, Node, Size) -> bench_node:ask_c(Node, {?GIVE, Size, 0});
 give(erpc, Node, Size) -> erpc:call(bench_node:name(Node), bench_native, fill, [Size]).

@@ -28,7 +28,7 @@ prepare(inproc, _) ->
 prepare(cordon, Dir) ->
     ok = application:load(cordon),
     ok = application:set_env(cordon, isolate, ?APPLICATIONS),
-    ok = bench_library:load_both(Dir),
+    ok = bench_library:load_all(Dir),
     prepare(inproc, Dir).
 
 %% The work is done by a process there, which takes the time itself.

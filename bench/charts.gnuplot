@@ -3,7 +3,7 @@ set terminal svg size 820,460 dynamic font "sans-serif,13" background "#ffffff"
 set grid back lc rgb "#dddddd"
 set key outside right top
 set style data linespoints
-array names[6] = ["NIF, in process", "dirty NIF", "isolated", "port", "C node", "erpc"]
+array names[7] = ["NIF, in process", "dirty NIF", "isolated", "port", "C node", "erpc", "isolated, zero\\_copy"]
 
 set logscale xy
 set format x "%.0s %cB"
@@ -14,7 +14,7 @@ set title "A binary argument whose bytes are all read"
 plot for [i=1:6] "data/arg.dat" using 1:(column(i+1)) title names[i] lw (i==3 ? 3 : 1.5)
 set output "latency_result.svg"
 set title "A binary result"
-plot for [i=1:6] "data/result.dat" using 1:(column(i+1)) title names[i] lw (i==3 ? 3 : 1.5)
+plot for [i=1:7] "data/result.dat" using 1:(column(i+1)) title names[i] lw (i==3 ? 3 : 1.5)
 
 unset logscale x
 set format x "%g"

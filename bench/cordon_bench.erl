@@ -80,10 +80,10 @@ payloads(Effort) ->
 key(cordon) -> "call.cordon_hot";
 key(Way) -> "call." ++ atom_to_list(Way).
 
-%% @doc Loads the library both ways. `Dir' has the files that CMake built.
+%% @doc Loads the library in all ways. `Dir' has the files that CMake built.
 -spec prepare(file:filename()) -> ok.
 prepare(Dir) ->
-    bench_library:load_both(Dir).
+    bench_library:load_all(Dir).
 
 bench_dir() ->
     filename:absname(os:getenv("CORDON_BENCH_DIR", "build/bench")).

@@ -1,7 +1,7 @@
 # What bench/ and demo/ measure with; all of it goes to <build>/bench.
 add_custom_target(cordon_bench)
 
-foreach(module bench_native bench_isolated)
+foreach(module bench_native bench_isolated bench_in_place)
   add_library(${module} MODULE "${CMAKE_SOURCE_DIR}/bench/bench_nif.c")
   set_target_properties(${module} PROPERTIES
     PREFIX "" C_VISIBILITY_PRESET default LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
