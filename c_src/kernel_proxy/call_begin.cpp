@@ -112,7 +112,8 @@ ERL_NIF_TERM begin_call(ErlNifEnv* env, int argc, const ERL_NIF_TERM argv[], std
             release_slot(*host, *slot);
         };
         if (!slot->spin_granted.load(std::memory_order_relaxed))
-            SpinGrants::instance().await_turn(host->request(*slot), slot->spin_granted);
+            SpinGrants::instance().await_turn(
+                {host->request(*slot), slot->spin_granted, slot->busy});
         try {
             write_request(env, *host, *slot, thread_type_of_flags(record.flags), instance.id,
                           function, argc, argv,

@@ -27,7 +27,7 @@ void announce_request(Host& host, Slot& slot) {
     if (!SpinGrants::instance().any())
         return;
     ipc::RequestHalf& request = host.request(slot);
-    SpinGrants::instance().grant(request, slot.spin_granted);
+    SpinGrants::instance().grant({request, slot.spin_granted, slot.busy});
     slot.announced = true;
     // Its partner is who wakes up in the host. A wake that comes too early for a worker which is
     // about to park is no loss: the doorbell wakes it then.
@@ -44,7 +44,7 @@ bool ring_doorbell(Host& host, Slot& slot, ipc::RequestKind kind) {
         request.coming.store(0, std::memory_order_relaxed);
     }
     if (!slot.spin_granted.load(std::memory_order_relaxed))
-        SpinGrants::instance().grant(request, slot.spin_granted);
+        SpinGrants::instance().grant({request, slot.spin_granted, slot.busy});
     // Partner: the worker sets `parked`, then looks at seq (both seq_cst).
     request.seq.store(slot.seq, std::memory_order_seq_cst);
     if (host.response(slot).parked.load(std::memory_order_seq_cst) == 0)

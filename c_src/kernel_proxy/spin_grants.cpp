@@ -15,8 +15,14 @@ using namespace std::chrono_literals;
 constexpr auto kTurn = 1ms;
 // Not called for that long: it may not be called again.
 constexpr auto kIdle = 20us;
-// Called more often than that: whoever disturbs it costs more calls than he makes.
-constexpr auto kHotInterval = 5us;
+// A call that takes longer has its worker at work, and the grant is of no use meanwhile. A shorter
+// one may be what it takes to wake that worker: callers who then lost the grant to each other would
+// never get to use it.
+constexpr auto kLong = 300us;
+// Called more often than that: its calls are short, and whoever disturbs it costs more calls than
+// he makes. As long as it takes to wake a worker, or callers that have disturbed each other once
+// would not be seen to make short calls again.
+constexpr auto kHotInterval = 50us;
 constexpr auto kLookAgain = 250us;
 
 // 0 when no quota is set. cgroup v2 has "max 100000" or "50000 100000" in one file, v1 two files.
@@ -67,16 +73,16 @@ bool SpinGrants::gives_way(Holder& holder, Clock::time_point now) {
     const std::uint32_t seq = holder.request->seq.load(std::memory_order_relaxed);
     const Clock::duration unseen = now - holder.seen_at;
     if (seq == holder.seen_seq)
-        return unseen > kIdle;
+        return unseen > (holder.busy->load(std::memory_order_relaxed) != 0 ? kLong : kIdle);
     holder.is_hot = ipc::count_between(holder.seen_seq, seq) * kHotInterval > unseen;
     holder.seen_seq = seq;
     holder.seen_at = now;
     return false;
 }
 
-SpinGrants::Answer SpinGrants::try_grant(ipc::RequestHalf& request, std::atomic<bool>& held) {
+SpinGrants::Answer SpinGrants::try_grant(const Claim& claim) {
     const std::scoped_lock guard(lock_);
-    if (held.load(std::memory_order_relaxed))
+    if (claim.held.load(std::memory_order_relaxed))
         return Answer::Granted;
     const Clock::time_point now = Clock::now();
     Holder& holder = holders_[next_];
@@ -84,22 +90,28 @@ SpinGrants::Answer SpinGrants::try_grant(ipc::RequestHalf& request, std::atomic<
     if (!gives_way(holder, now))
         return holder.is_hot ? Answer::Hot : Answer::InUse;
     drop(holder);
-    holder = {&request, &held, now, request.seq.load(std::memory_order_relaxed), now, false};
-    request.spin.store(1, std::memory_order_relaxed);
-    held.store(true, std::memory_order_relaxed);
+    holder = {&claim.request,
+              &claim.held,
+              &claim.busy,
+              now,
+              claim.request.seq.load(std::memory_order_relaxed),
+              now,
+              false};
+    claim.request.spin.store(1, std::memory_order_relaxed);
+    claim.held.store(true, std::memory_order_relaxed);
     return Answer::Granted;
 }
 
-void SpinGrants::grant(ipc::RequestHalf& request, std::atomic<bool>& held) {
+void SpinGrants::grant(const Claim& claim) {
     if (any())
-        try_grant(request, held);
+        try_grant(claim);
 }
 
-void SpinGrants::await_turn(ipc::RequestHalf& request, std::atomic<bool>& held) {
+void SpinGrants::await_turn(const Claim& claim) {
     if (!any())
         return;
     const Clock::time_point limit = Clock::now() + 2 * kTurn;
-    while (try_grant(request, held) == Answer::Hot && Clock::now() < limit)
+    while (try_grant(claim) == Answer::Hot && Clock::now() < limit)
         std::this_thread::sleep_for(kLookAgain);
 }
 

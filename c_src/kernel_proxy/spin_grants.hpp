@@ -23,10 +23,16 @@ class SpinGrants {
     // CPUs that this process may use: affinity and cgroup quota.
     bool any() const { return !holders_.empty(); }
 
-    // If it can be had. `held` belongs to the slot of `request`; only under the lock is it written.
-    void grant(ipc::RequestHalf& request, std::atomic<bool>& held);
+    // Of one slot; all outlive its grant.
+    struct Claim {
+        ipc::RequestHalf& request;
+        std::atomic<bool>& held; // written under the lock only
+        const std::atomic<std::uint32_t>& busy;
+    };
+    // If it can be had.
+    void grant(const Claim& claim);
     // The same for who is about to call, and waits for its turn if there are others now.
-    void await_turn(ipc::RequestHalf& request, std::atomic<bool>& held);
+    void await_turn(const Claim& claim);
     // Before the segment of `request` is unmapped.
     void revoke(std::atomic<bool>& held);
 
@@ -34,6 +40,7 @@ class SpinGrants {
     struct Holder {
         ipc::RequestHalf* request = nullptr;
         std::atomic<bool>* held = nullptr;
+        const std::atomic<std::uint32_t>* busy = nullptr;
         Clock::time_point since{};
         // As somebody who wanted the grant has seen it last.
         std::uint32_t seen_seq = 0;
@@ -41,7 +48,7 @@ class SpinGrants {
         bool is_hot = false;
     };
     enum class Answer { Granted, InUse, Hot };
-    Answer try_grant(ipc::RequestHalf& request, std::atomic<bool>& held);
+    Answer try_grant(const Claim& claim);
     static bool gives_way(Holder& holder, Clock::time_point now);
     SpinGrants();
     void drop(Holder& holder);
