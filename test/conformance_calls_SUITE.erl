@@ -18,8 +18,7 @@
          caller_killed, many_callers]).
 
 all() -> both_modes:all().
-groups() -> both_modes:groups(?CASES, [scheduler_goes_on, others_get_turns, callers_share_cpus,
-                                              other_process]).
+groups() -> both_modes:groups(?CASES, [scheduler_goes_on, others_get_turns, other_process]).
 suite() -> [{timetrap, {seconds, 60}}].
 init_per_group(Mode, Config) -> both_modes:init_group(Mode, Config, [fx_calls]).
 end_per_group(_Mode, _Config) -> both_modes:end_group([fx_calls]).
@@ -164,26 +163,6 @@ turns_beside_callers(Ms) ->
 call_again() ->
     normal = fx_calls:thread(),
     call_again().
-
-%% Callers that took the CPUs from each other's workers with every call made a thirtieth of the calls
-%% that one makes alone.
-callers_share_cpus(_) ->
-    [Alone, Two, Eight] = [calls_of(Callers, 500) || Callers <- [1, 2, 8]],
-    ct:log("calls in half a second: ~p of one caller, ~p of two, ~p of eight", [Alone, Two, Eight]),
-    ?assert(Two * 10 > Alone, {Alone, Two}),
-    ?assert(Eight * 10 > Alone, {Alone, Eight}).
-
-calls_of(Callers, Ms) ->
-    End = erlang:monotonic_time(millisecond) + Ms,
-    Running = [spawn_monitor(fun() -> exit({calls, calls_until(End, 0)}) end) || _ <- lists:seq(1, Callers)],
-    lists:sum([receive {'DOWN', Monitor, process, Pid, {calls, Calls}} -> Calls end || {Pid, Monitor} <- Running]).
-
-calls_until(End, Calls) ->
-    normal = fx_calls:thread(),
-    case Calls rem 100 =:= 0 andalso erlang:monotonic_time(millisecond) >= End of
-        true -> Calls;
-        false -> calls_until(End, Calls + 1)
-    end.
 
 reductions(Processes) ->
     lists:sum([element(2, process_info(Process, reductions)) || Process <- Processes]).

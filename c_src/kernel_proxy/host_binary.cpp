@@ -17,12 +17,13 @@ struct HostBinary {
     Group* group;
     std::uint64_t generation;
     term::Word block;
+    std::uint64_t size;
 };
 
 // On a scheduler, as auxiliary work: never waits.
 void on_collected(ErlNifEnv*, void* object) try {
     auto* binary = static_cast<HostBinary*>(object);
-    binary->segment->let_go(binary->block);
+    binary->segment->let_go(binary->block, binary->size);
     Host* host = binary->group->current_host();
     if (host != nullptr && host->generation() == binary->generation)
         static_cast<void>( // the next acquire ends a host that takes no events
@@ -46,14 +47,16 @@ ERL_NIF_TERM make_host_binary(ErlNifEnv* env, Host& host, term::Word block, term
                               std::uint64_t size) {
     ErlNifResourceType* opened = type.load(std::memory_order_acquire);
     const char* bytes = host.locate(address, size);
-    if (opened == nullptr || bytes == nullptr)
+    if (opened == nullptr || bytes == nullptr || !host.segment()->hold(block, size))
         return 0;
     // First: nobody takes the proxy of a host that is refused.
-    if (!host.events().send(ipc::EventKind::AcquireBinary, block, host.generation()))
+    if (!host.events().send(ipc::EventKind::AcquireBinary, block, host.generation())) {
+        host.segment()->let_go(block, size);
         throw ProtocolViolation("events_not_taken");
+    }
     void* memory = enif_alloc_resource(opened, sizeof(HostBinary));
-    auto* binary = new (memory) HostBinary{host.segment(), &host.group(), host.generation(), block};
-    binary->segment->hold(block);
+    auto* binary =
+        new (memory) HostBinary{host.segment(), &host.group(), host.generation(), block, size};
     const ERL_NIF_TERM term = enif_make_resource_binary(env, binary, bytes, size);
     enif_release_resource(binary);
     return term;

@@ -13,13 +13,19 @@ std::shared_ptr<HostSegment> HostSegment::map(int fd, std::uint64_t bytes) {
             }};
 }
 
-void HostSegment::hold(term::Word block) {
+bool HostSegment::hold(term::Word block, std::uint64_t bytes) {
+    constexpr std::uint64_t kShare = 4; // of the segment, at most
     const std::scoped_lock guard(lock_);
+    if (held_bytes_ + bytes > size() / kShare)
+        return false;
     ++held_[block];
+    held_bytes_ += bytes;
+    return true;
 }
 
-void HostSegment::let_go(term::Word block) {
+void HostSegment::let_go(term::Word block, std::uint64_t bytes) {
     const std::scoped_lock guard(lock_);
+    held_bytes_ -= bytes;
     if (const auto found = held_.find(block); found != held_.end() && --found->second == 0)
         held_.erase(found);
 }

@@ -22,9 +22,10 @@ class HostSegment {
     const char* data() const { return mapping_.data(); }
     std::uint64_t size() const { return mapping_.size(); }
 
-    // A block that the VM holds, by the host's address; held once more, once less.
-    void hold(term::Word block);
-    void let_go(term::Word block);
+    // A block that the VM holds `bytes` of, by the host's address; held once more, once less. False
+    // when the VM holds so much that the host could run out of memory before garbage is collected.
+    bool hold(term::Word block, std::uint64_t bytes);
+    void let_go(term::Word block, std::uint64_t bytes);
     // The one that bytes at the host's `address` lie in, which are known to lie in one; or 0.
     term::Word held_at(term::Word address);
 
@@ -32,6 +33,7 @@ class HostSegment {
     const Mapping mapping_;
     std::mutex lock_;
     std::map<term::Word, std::uint32_t> held_; // blocks don't overlap
+    std::uint64_t held_bytes_ = 0;
 };
 
 } // namespace cordon::proxy
