@@ -5,7 +5,6 @@
 #include "kernel_proxy/host_binary.hpp"
 #include "shared_heap/copy_bytes.hpp"
 
-#include <cstring>
 #include <iterator>
 #include <new>
 
@@ -33,8 +32,12 @@ ERL_NIF_TERM BinaryImport::part_of_known(term::Word address, std::uint64_t bytes
 ERL_NIF_TERM BinaryImport::copy(term::Word address, std::uint64_t bytes) {
     if (const ERL_NIF_TERM part = part_of_known(address, bytes); part != 0)
         return part;
-    ERL_NIF_TERM term;
     claim_bytes(address, bytes);
+    return copy_claimed(address, bytes);
+}
+
+ERL_NIF_TERM BinaryImport::copy_claimed(term::Word address, std::uint64_t bytes) {
+    ERL_NIF_TERM term;
     unsigned char* to = enif_make_new_binary(env_, bytes, &term);
     if (to == nullptr)
         throw std::bad_alloc();
@@ -54,7 +57,7 @@ ERL_NIF_TERM BinaryImport::of_block(term::Word address, term::Word owner, std::u
     claim_bytes(address, bytes);
     const ERL_NIF_TERM term = make_host_binary(env_, host_, owner, address, bytes);
     if (term == 0)
-        return copy(address, bytes);
+        return copy_claimed(address, bytes);
     if (sharing_)
         known_.insert_or_assign(address, Known{bytes, term});
     return term;

@@ -31,6 +31,7 @@ class BinaryImport {
 
   private:
     ERL_NIF_TERM part_of_known(term::Word address, std::uint64_t bytes) const;
+    ERL_NIF_TERM copy_claimed(term::Word address, std::uint64_t bytes);
     void claim_bytes(term::Word address, std::uint64_t bytes);
     void fill(term::Word address, std::uint64_t bytes, char* to) const;
 

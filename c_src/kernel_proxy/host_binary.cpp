@@ -5,7 +5,9 @@
 #include "kernel_proxy/term_import.hpp"
 
 #include <atomic>
+#include <memory>
 #include <new>
+#include <utility>
 
 namespace cordon::proxy {
 namespace {
@@ -22,13 +24,14 @@ struct HostBinary {
 
 // On a scheduler, as auxiliary work: never waits.
 void on_collected(ErlNifEnv*, void* object) try {
-    auto* binary = static_cast<HostBinary*>(object);
-    binary->segment->let_go(binary->block, binary->size);
-    Host* host = binary->group->current_host();
-    if (host != nullptr && host->generation() == binary->generation)
+    auto* collected = static_cast<HostBinary*>(object);
+    const HostBinary binary = std::move(*collected); // lets go of the segment, whatever is thrown
+    std::destroy_at(collected);
+    binary.segment->let_go(binary.block, binary.size);
+    Host* host = binary.group->current_host();
+    if (host != nullptr && host->generation() == binary.generation)
         static_cast<void>( // the next acquire ends a host that takes no events
-            host->events().send(ipc::EventKind::ReleaseBinary, binary->block, binary->generation));
-    binary->~HostBinary();
+            host->events().send(ipc::EventKind::ReleaseBinary, binary.block, binary.generation));
 } catch (const std::exception&) {
     // No memory for an event: the host's block stays until the host goes.
 }
